@@ -1,0 +1,144 @@
+"""SSH public keys, and what is found of them on the nodes.
+
+The formats have modules of their own: `authorized_keys` (parse and edit, byte for byte) and `known_hosts`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """One public key of ours. Two keys are the same when type and blob are: comment and path do not count."""
+
+    type: str
+    """ssh-ed25519, ssh-rsa, ecdsa-sha2-nistp256, sk-ssh-ed25519@openssh.com, …"""
+    blob: bytes
+    """The decoded base64 part, as sshd compares it."""
+    comment: str = ""
+    path: str | None = None
+    """The `.pub` file; None for a key that only the agent has."""
+    bits: int | None = None
+    fingerprint: str = ""
+    """`SHA256:…`, as `ssh-keygen -l` prints it."""
+    in_agent: bool = False
+    private_path: str | None = None
+    """The private half beside the `.pub`, where it exists: what a push is proven with."""
+
+
+class CellState(StrEnum):
+    """How one key stands in one account. There is no cell for a key that is absent."""
+
+    PRESENT = "present"
+    RESTRICTED = "restricted"
+    DUPLICATE = "duplicate"
+    EXPIRED = "expired"
+    CA = "ca"
+    IGNORED = "ignored"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyCell:
+    """One key found in an account's authorized_keys."""
+
+    fingerprint: str
+    state: CellState
+    line: int
+    """1-based line of the first find."""
+    options: str | None = None
+    """The options text of that line, as it stands; None without."""
+    type: str = ""
+    comment: str = ""
+    file: str = ".ssh/authorized_keys"
+
+
+class HostKeyState(StrEnum):
+    """How a server's host key stands against known_hosts."""
+
+    TRUSTED = "trusted"
+    NEW_TYPE = "new-type"
+    UNKNOWN = "unknown"
+    CHANGED = "changed"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class HostKey:
+    """What a server showed, and what we knew."""
+
+    state: HostKeyState
+    key_type: str
+    fingerprint: str
+    host: str
+    """The name it is looked up by, `[host]:port` where the port is not 22."""
+    known_at: str | None = None
+    """`file:line` of the known key that it contradicts or agrees with."""
+    known_fingerprint: str | None = None
+    """Fingerprint of the known key, for a changed one."""
+    blob: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountKeys:
+    """What was read of one account on one node."""
+
+    account: str
+    """The user that was logged in."""
+    home: str
+    cells: tuple[KeyCell, ...] = ()
+    problems: tuple[str, ...] = ()
+    """Lines that sshd cannot read, StrictModes findings with their path, files that could not be read: sentences."""
+    file_sha256: str | None = None
+    """Hash of the authorized_keys bytes; None when the file does not exist."""
+    password_login: bool | None = None
+    """Whether the server offers password (or keyboard-interactive) login; None when it could not be asked."""
+    sudo: bool | None = None
+    """Whether `sudo -n true` works without a terminal; None when not tried."""
+    server_version: str | None = None
+    login_fingerprint: str | None = None
+    """The key this session logged in with."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyWrite:
+    """What a compare-and-swap write of an authorized_keys file did."""
+
+    changed: bool
+    detail: str
+    """What happened, in a sentence."""
+    before: bytes | None
+    """The bytes before, for undo; None when there was no file."""
+    after: bytes
+
+
+class ProofState(StrEnum):
+    """Whether a fresh login with one key alone worked."""
+
+    PROVEN = "proven"
+    FAILED = "failed"
+    NOT_POSSIBLE = "not-possible"
+    """Its private half is not here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The outcome of a fresh login with exactly one key: no agent, no password, no certificate."""
+
+    state: ProofState
+    detail: str
+
+    @property
+    def proven(self) -> bool | None:
+        """The contract's `proven`: None where the private half is not here to prove with."""
+        return None if self.state is ProofState.NOT_POSSIBLE else self.state is ProofState.PROVEN
+
+
+@dataclass(frozen=True, slots=True)
+class PushRecord:
+    """A pre-image kept on this machine so that a write can be undone."""
+
+    node: str
+    account: str
+    taken_at: datetime
+    path: str

@@ -1,0 +1,264 @@
+"""The boxes: what the configuration declares of them, and what was measured."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from homelab_tui.domain.poe import PortRef
+
+_BOARD = re.compile(r"\b(\d)([ab]\+?)(?=\s|$)")
+"""The short way to write `4 Model B`."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSpec:
+    """What the owner says a node has. None: not declared."""
+
+    model: str | None = None
+    """As its maker calls it: `NUC11PAHi5`, `Raspberry Pi 4 Model B`."""
+    cores: int | None = None
+    """Physical cores."""
+    memory_bytes: int | None = None
+    """As sold: a measured size within -12 % / +8 % agrees."""
+    disk_bytes: int | None = None
+    """The largest fixed disk, as sold."""
+    os: str | None = None
+    """As its os-release says: `Rocky Linux 9.1`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node as the configuration names it. `name` is its identity everywhere in the program."""
+
+    name: str
+    """What it is called on the command line and on the screen."""
+    host: str
+    """Name or address to connect to (an ssh alias works); the default is the node's name."""
+    user: str | None = None
+    """Account to log in with; None: what `ssh -G` says, else the local user."""
+    port: int | None = None
+    """SSH port; None: what `ssh -G` says, else 22."""
+    groups: tuple[str, ...] = ()
+    """The owner's own words."""
+    poe: PortRef | None = None
+    """The switch port that feeds it, as declared: `switch/port` or `switch/group/port`."""
+    mac: str | None = None
+    """MAC address of the interface that is wired; lower case, colons."""
+    spec: NodeSpec = NodeSpec()
+    """What the owner says it has."""
+    other_account: bool = False
+    """True for `user@name`: an account that is not the configured one."""
+
+    @property
+    def account(self) -> str:
+        """Identity of the account: the node's name, or `user@name` for another one than the configured."""
+        return f"{self.user}@{self.name}" if self.other_account else self.name
+
+
+class NodeState(StrEnum):
+    """A node in one word."""
+
+    UP = "up"
+    DOWN = "down"
+    HUNG = "hung"
+    REBOOTING = "rebooting"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """One fixed block device."""
+
+    name: str
+    size_bytes: int
+    kind: str
+    """nvme, ssd, hdd, microsd, emmc or disk."""
+    model: str | None = None
+    removable: bool = False
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """One physical network interface."""
+
+    name: str
+    mac: str | None = None
+    speed_mbps: int | None = None
+    is_up: bool | None = None
+    addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PoeHat:
+    """The powered side as a Raspberry Pi PoE+ HAT reports it (rpi-poe power supply): 5 V side."""
+
+    product: str | None = None
+    online: bool | None = None
+    current_ma: int | None = None
+    current_max_ma: int | None = None
+    """2,500: the switch granted 802.3af only; 5,000: 802.3at."""
+    health: str | None = None
+
+    @property
+    def power_mw(self) -> int | None:
+        """Power at the 5 V side; the driver has no voltage reading, so 5.0 V is assumed."""
+        return None if self.current_ma is None else self.current_ma * 5
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFacts:
+    """What one read-only probe over SSH measured. None always means: the node does not tell."""
+
+    hostname: str | None = None
+    model: str | None = None
+    kind: str = "other"
+    """nuc, raspberry-pi or other."""
+    arch: str | None = None
+    """`uname -m`."""
+    kernel: str | None = None
+    os: str | None = None
+    """PRETTY_NAME."""
+    os_id: str | None = None
+    os_version: str | None = None
+    cpu_model: str | None = None
+    cores: int | None = None
+    """Physical cores."""
+    threads: int | None = None
+    memory_bytes: int | None = None
+    """MemTotal as the kernel sees it."""
+    board_memory_bytes: int | None = None
+    """Raspberry Pi: decoded from the revision code; None elsewhere."""
+    memory_used_bytes: int | None = None
+    """MemTotal − MemAvailable."""
+    swap_bytes: int | None = None
+    root_size_bytes: int | None = None
+    root_used_bytes: int | None = None
+    disks: tuple[Disk, ...] = ()
+    interfaces: tuple[Interface, ...] = ()
+    bios: str | None = None
+    machine_id: str | None = None
+    boot_id: str | None = None
+    uptime_s: float | None = None
+    load1: float | None = None
+    temperature_c: float | None = None
+    throttled: tuple[str, ...] | None = None
+    """under-voltage, frequency-capped, throttled, soft-temperature-limit, each also with `-since-boot`;
+    None where the node cannot tell, empty where all is well."""
+    hat: PoeHat | None = None
+    clock_skew_s: float | None = None
+    """Node's clock minus ours, at the probe."""
+    clock_synchronised: bool | None = None
+    reboot_required: bool | None = None
+    failed_units: tuple[str, ...] | None = None
+    virtualization: str | None = None
+
+    @property
+    def disk_bytes(self) -> int | None:
+        """Size of the largest fixed disk."""
+        return max((disk.size_bytes for disk in self.disks if not disk.removable), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class KubeNode:
+    """A Node object of a Kubernetes cluster."""
+
+    cluster: str
+    name: str
+    uid: str
+    ready: bool | None
+    roles: tuple[str, ...] = ()
+    kubelet: str | None = None
+    machine_id: str | None = None
+    boot_id: str | None = None
+    addresses: tuple[str, ...] = ()
+    """InternalIP, ExternalIP and Hostname."""
+    unschedulable: bool = False
+    kernel: str | None = None
+    os: str | None = None
+    arch: str | None = None
+    cpus: int | None = None
+    memory_bytes: int | None = None
+    conditions: tuple[str, ...] = ()
+    """Names of the conditions that are True and are not Ready: MemoryPressure, DiskPressure, …"""
+    resource_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeMetrics:
+    """What node_exporter told Prometheus of a node, a second witness."""
+
+    instance: str
+    hostname: str | None = None
+    machine_up: bool | None = None
+    boot_time: datetime | None = None
+    load1: float | None = None
+    memory_bytes: int | None = None
+    memory_available_bytes: int | None = None
+    temperature_c: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """One declared value that the measured one contradicts."""
+
+    field: str
+    """model, cores, memory_bytes, disk_bytes or os."""
+    declared: str | int
+    found: str | int
+
+
+def drift(spec: NodeSpec, facts: NodeFacts) -> tuple[Drift, ...]:
+    """Where a node is not what was declared. Undeclared or unmeasured values never drift.
+
+    Sizes agree within −12 % / +8 % (firmware and GPU keep some RAM); a Pi's RAM is taken from its revision code.
+    """
+    memory = facts.board_memory_bytes or facts.memory_bytes
+    found: list[Drift] = []
+    if spec.model and facts.model and not _same_model(spec.model, facts.model):
+        found.append(Drift("model", spec.model, facts.model))
+    if spec.cores is not None and facts.cores is not None and spec.cores != facts.cores:
+        found.append(Drift("cores", spec.cores, facts.cores))
+    for name, declared, measured in (
+        ("memory_bytes", spec.memory_bytes, memory),
+        ("disk_bytes", spec.disk_bytes, facts.disk_bytes),
+    ):
+        if declared is not None and measured is not None and not sizes_agree(declared, measured):
+            found.append(Drift(name, declared, measured))
+    if spec.os and facts.os and not _same_os(spec.os, facts.os):
+        found.append(Drift("os", spec.os, facts.os))
+    return tuple(found)
+
+
+def sizes_agree(declared: int, found: int) -> bool:
+    """Whether a measured size is what was declared, within −12 % / +8 %."""
+    return 0.88 * declared <= found <= 1.08 * declared
+
+
+def _same_os(declared: str, found: str) -> bool:
+    """ "Rocky Linux 9.1" agrees with "Rocky Linux 9.1 (Blue Onyx)", not with "Rocky Linux 9.10"."""
+    told = found.casefold().split()
+    return all(any(_same_word(word, other) for other in told) for word in declared.casefold().split())
+
+
+def _same_word(declared: str, found: str) -> bool:
+    """A version agrees with what it begins: 22.04 with 22.04.3, 9 with 9.1; never 9.1 with 9.10."""
+    return found == declared or (declared[:1].isdigit() and found.startswith(f"{declared}."))
+
+
+def _same_model(declared: str, found: str) -> bool:
+    """ "Raspberry Pi 4B" agrees with "Raspberry Pi 4 Model B Rev 1.4", "Intel NUC11PAHi5" with "NUC11PAHi5"."""
+    ours, theirs = _model_words(declared), _model_words(found)
+    if ("plus" in ours) != ("plus" in theirs):
+        return False
+    return theirs <= ours or all(any(_is_model(word, other) for other in theirs) for word in ours)
+
+
+def _model_words(text: str) -> set[str]:
+    return set(_BOARD.sub(r"\1 model \2", text.casefold()).replace("b+", "b plus").split())
+
+
+def _is_model(declared: str, found: str) -> bool:
+    """A product line agrees with its members: NUC11 with NUC11PAHi5; but never Pi 4 with Pi 400."""
+    return found == declared or (len(declared) >= 4 and not declared.isdigit() and found.startswith(declared))

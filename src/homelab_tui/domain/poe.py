@@ -1,0 +1,120 @@
+"""Power over Ethernet as the switch (the PSE) sees it. Names follow RFC 3621, POWER-ETHERNET-MIB."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PortRef:
+    """Identity of a PoE port. `port` is the MIB's index, which need not be the printed number nor an ifIndex."""
+
+    switch: str
+    group: int
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.switch}/{self.port}" if self.group == 1 else f"{self.switch}/{self.group}/{self.port}"
+
+
+class Detection(StrEnum):
+    """pethPsePortDetectionStatus. Only DELIVERING means that the device gets power."""
+
+    DISABLED = "disabled"
+    SEARCHING = "searching"
+    DELIVERING = "delivering"
+    FAULT = "fault"
+    TEST = "test"
+    OTHER_FAULT = "other-fault"
+
+
+@dataclass(frozen=True, slots=True)
+class PoePort:
+    """One PoE port at one reading. None always means: the switch did not say."""
+
+    ref: PortRef
+    label: str | None = None
+    """The operator's name of the port (ifAlias), else the switch's own (ifName)."""
+    admin_on: bool | None = None
+    detection: Detection | None = None
+    power_class: int | None = None
+    """0–8; known only while power is delivered."""
+    power_mw: int | None = None
+    voltage_mv: int | None = None
+    current_ma: int | None = None
+    denied_count: int | None = None
+    """pethPsePortPowerDeniedCounter: the budget was spent."""
+    overload_count: int | None = None
+    short_count: int | None = None
+    mps_absent_count: int | None = None
+    """How often the device was unplugged or stopped drawing."""
+    if_index: int | None = None
+    """The port's row in IF-MIB, where the mapping is certain."""
+    link_up: bool | None = None
+    speed_mbps: int | None = None
+
+    @property
+    def delivers_power(self) -> bool | None:
+        """Whether the device gets power; None when the detection status is unknown."""
+        return None if self.detection is None else self.detection is Detection.DELIVERING
+
+
+@dataclass(frozen=True, slots=True)
+class PseGroup:
+    """The power supply of one group (a box of a stack, a module of a chassis): pethMainPseTable."""
+
+    group: int
+    budget_mw: int | None = None
+    """None when the switch names none, or 0: there is no budget to divide by."""
+    drawn_mw: int | None = None
+    """Measured consumption, after the known liars were recognised."""
+    operates: bool | None = None
+    threshold_percent: int | None = None
+    """1–99, else None."""
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchReading:
+    """All that one switch said about PoE, at one moment."""
+
+    name: str
+    source: str
+    """snmp, unifi, routeros, prometheus or command."""
+    ports: tuple[PoePort, ...] = ()
+    groups: tuple[PseGroup, ...] = ()
+    model: str | None = None
+    """sysDescr or the vendor's model text."""
+    findings: tuple[str, ...] = ()
+    """Oddities that were survived, each in a sentence (a threshold of 0, a status outside the enumeration, …)."""
+    mac_ports: tuple[tuple[str, int], ...] = ()
+    """(MAC, ifIndex) pairs from the bridge's table, where the switch has one; empty when not read."""
+    neighbours: tuple[tuple[int, str], ...] = ()
+    """(ifIndex, LLDP system name) pairs."""
+
+    def port(self, ref: PortRef) -> PoePort | None:
+        """The port with that identity, or None."""
+        return next((port for port in self.ports if port.ref == ref), None)
+
+
+RESERVED_BY_CLASS_MW = {0: 15_400, 1: 4_000, 2: 7_000, 3: 15_400, 4: 30_000, 5: 45_000, 6: 60_000, 7: 75_000, 8: 90_000}
+"""What a PSE reserves for a device of a class (IEEE 802.3af/at/bt)."""
+
+
+def budget_mw(reading: SwitchReading) -> int | None:
+    """Watts the switch can give in all, as mW; None when no group names a budget."""
+    known = [group.budget_mw for group in reading.groups if group.budget_mw]
+    return sum(known) if known else None
+
+
+def drawn_mw(reading: SwitchReading) -> int | None:
+    """What is drawn now, mW: the main table's figure, else the sum of the ports; None when neither is known."""
+    known = [group.drawn_mw for group in reading.groups if group.drawn_mw is not None]
+    if known:
+        return sum(known)
+    ports = [port.power_mw for port in reading.ports if port.power_mw is not None]
+    return sum(ports) if ports else None
+
+
+def reserved_mw(reading: SwitchReading) -> int | None:
+    """What the classes of the delivering ports reserve, mW; None when no delivering port tells its class."""
+    classes = [p.power_class for p in reading.ports if p.delivers_power and p.power_class is not None]
+    return sum(RESERVED_BY_CLASS_MW.get(number, 0) for number in classes) if classes else None

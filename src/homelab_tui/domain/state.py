@@ -1,0 +1,75 @@
+"""Everything that is known at one moment, frozen all the way: equality is the change detection."""
+
+from dataclasses import dataclass, field
+
+from homelab_tui.domain.alerts import AlertmanagerSnapshot
+from homelab_tui.domain.jobs import CronJob, Job, JobPod, MetricsSnapshot
+from homelab_tui.domain.keys import AccountKeys, HostKey, PublicKey
+from homelab_tui.domain.nodes import KubeNode, Node, NodeFacts, NodeMetrics, NodeState
+from homelab_tui.domain.operations import Operation
+from homelab_tui.domain.poe import PoePort, SwitchReading
+from homelab_tui.domain.reading import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterJobs:
+    """What the Kubernetes API of one cluster says, kept up to date by its watches."""
+
+    cluster: str
+    jobs: tuple[Job, ...] = ()
+    cronjobs: tuple[CronJob, ...] = ()
+    pods: tuple[JobPod, ...] = ()
+    nodes: tuple[KubeNode, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What this account may not read, each in a sentence (Pods or Nodes forbidden): the rest is still good."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobsView:
+    """Both worlds merged: the rows of the Jobs pane."""
+
+    jobs: tuple[Job, ...] = ()
+    cronjobs: tuple[CronJob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NodeView:
+    """One node with all that is known of it: a row of the Nodes pane."""
+
+    node: Node
+    state: NodeState = NodeState.UNKNOWN
+    why: str | None = None
+    reachable: bool | None = None
+    """Whether its SSH port takes a TCP connection."""
+    facts: NodeFacts | None = None
+    kubernetes: KubeNode | None = None
+    metrics: NodeMetrics | None = None
+    port: PoePort | None = None
+    port_note: str | None = None
+    """How the port was found when it was not declared (ifAlias, MAC table, LLDP)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabState:
+    """The whole truth the screen is drawn from. A poll that changed nothing yields an equal state."""
+
+    nodes: tuple[Node, ...] = ()
+    my_keys: tuple[PublicKey, ...] = ()
+    probes: tuple[tuple[str, Reading[NodeFacts]], ...] = ()
+    """Node name → probe."""
+    reachability: tuple[tuple[str, Reading[bool]], ...] = ()
+    """Node name → whether TCP connects; a refused connection is a good reading of False."""
+    accounts: tuple[tuple[str, Reading[AccountKeys]], ...] = ()
+    """Node name → authorized_keys."""
+    host_keys: tuple[tuple[str, HostKey], ...] = ()
+    switches: tuple[tuple[str, Reading[SwitchReading]], ...] = ()
+    clusters: tuple[tuple[str, Reading[ClusterJobs]], ...] = ()
+    prometheus: tuple[tuple[str, Reading[MetricsSnapshot]], ...] = ()
+    """Prometheus name → snapshot."""
+    alertmanagers: tuple[tuple[str, Reading[AlertmanagerSnapshot]], ...] = ()
+    """Alertmanager name → alerts and silences."""
+    jobs: JobsView = field(default_factory=JobsView)
+    node_views: tuple[NodeView, ...] = ()
+    operations: tuple[Operation, ...] = ()
+    unfinished: tuple[str, ...] = ()
+    """Sentences about must-finish work that an earlier run left undone (the journal), offered for repair."""

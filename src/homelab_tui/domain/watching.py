@@ -1,0 +1,17 @@
+"""What a list-then-watch yields."""
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Watched(Generic[T]):
+    """One step of a watch: a whole list, or what changed since the last step."""
+
+    items: tuple[T, ...] = ()
+    """With `is_list`, everything there is; else the added and modified ones, newest state only."""
+    gone: tuple[str, ...] = ()
+    """uids of deleted objects."""
+    is_list: bool = False
