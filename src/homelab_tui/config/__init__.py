@@ -1,0 +1,1 @@
+"""The configuration file: its typed model, its loader, its keymap."""
