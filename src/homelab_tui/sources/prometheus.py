@@ -1,0 +1,109 @@
+"""A Prometheus-compatible server (Prometheus, Thanos, Mimir, VictoriaMetrics): what to alert on, and what was."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from homelab_tui.config.model import PrometheusConfig
+from homelab_tui.domain.errors import SourceError, SourceGarbled, SourceMissing, SourceRefused
+from homelab_tui.domain.jobs import Alert, MetricsSnapshot
+from homelab_tui.domain.nodes import NodeMetrics
+from homelab_tui.sources import kube_state_metrics, node_exporter, prometheus_answers
+from homelab_tui.sources.prometheus_http import PrometheusHttp, ServiceProxy
+from homelab_tui.sources.threads import in_daemon_thread
+
+T = TypeVar("T")
+_LARGE_BYTES = 262_144
+"""A larger answer is decoded beside the event loop."""
+
+
+class PrometheusSource:
+    """One server, read only. Contacts nothing before its first call."""
+
+    def __init__(self, config: PrometheusConfig, service: ServiceProxy | None = None) -> None:
+        """`service`: the cluster's API server, for `via = "kubernetes"`."""
+        self._config = config
+        self._http = PrometheusHttp(config, service)
+
+    @property
+    def name(self) -> str:
+        """Its name in the configuration."""
+        return self._config.name
+
+    @property
+    def cluster(self) -> str:
+        """The cluster its kube_* series speak of."""
+        return self._config.cluster or self._config.name
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._http.close()
+
+    async def read_jobs(self) -> MetricsSnapshot:
+        """Jobs, CronJobs and alerts at one instant, and whether kube-state-metrics is there at all."""
+        body = await self._http.query(kube_state_metrics.QUERY)
+        snapshot = await self._understood(body, self._snapshot)
+        if not snapshot.heartbeat:
+            return snapshot
+        return MetricsSnapshot(
+            cluster=snapshot.cluster,
+            jobs=snapshot.jobs,
+            cronjobs=snapshot.cronjobs,
+            alerts=await self._read_alerts(),
+            heartbeat=True,
+            heartbeat_age_s=await self._read_age_s(),
+            warnings=snapshot.warnings,
+        )
+
+    async def read_nodes(self) -> tuple[NodeMetrics, ...]:
+        """What node_exporter says of every node it runs on."""
+        body = await self._http.query(node_exporter.QUERY)
+        return await self._understood(
+            body, lambda answer: node_exporter.machines(prometheus_answers.vector(answer).samples)
+        )
+
+    async def check(self) -> str:
+        """Version text of the server."""
+        try:
+            version = prometheus_answers.version(await self._http.get("/api/v1/status/buildinfo"))
+        except (SourceMissing, SourceGarbled):
+            version = None  # Mimir and Cortex may not tell; that it answers queries is what counts
+        if version is None:
+            await self._understood(await self._http.query("vector(1)"), prometheus_answers.vector)
+        return version or "a Prometheus API that tells no version"
+
+    def _snapshot(self, body: bytes) -> MetricsSnapshot:
+        answer = prometheus_answers.vector(body)
+        samples = kube_state_metrics.of_cluster(answer.samples, self.cluster)
+        jobs, cronjobs = kube_state_metrics.series(samples)
+        return MetricsSnapshot(
+            cluster=self.cluster,
+            jobs=jobs,
+            cronjobs=cronjobs,
+            heartbeat=kube_state_metrics.has_heartbeat(samples),
+            warnings=answer.warnings,
+        )
+
+    async def _read_alerts(self) -> tuple[Alert, ...] | None:
+        """None where the server has none to tell (404), or does not: the Jobs are worth showing without."""
+        try:
+            return await self._understood(await self._http.get("/api/v1/alerts"), prometheus_answers.alerts)
+        except SourceError:
+            return None
+
+    async def _read_age_s(self) -> float | None:
+        """Age of the newest sample, in whole seconds; None where the server does not tell."""
+        try:
+            answer = prometheus_answers.vector(await self._http.query(kube_state_metrics.AGE_QUERY))
+        except (SourceRefused, SourceGarbled, SourceMissing):
+            return None
+        age_s = answer.samples[0].number() if answer.samples else None
+        return None if age_s is None else float(max(0, round(age_s)))
+
+    async def _understood(self, body: bytes, read: Callable[[bytes], T]) -> T:
+        """What `read` makes of an answer; its complaint gets this server's name in front."""
+        try:
+            if len(body) < _LARGE_BYTES:
+                return read(body)
+            return await in_daemon_thread(lambda: read(body), name=f"prometheus-{self._config.name}")
+        except SourceGarbled as error:
+            raise SourceGarbled(f"{self._config.name}: {error}") from error

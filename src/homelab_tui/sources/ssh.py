@@ -1,0 +1,210 @@
+"""Nodes over SSH: are they there, what are they, which keys do they take, and one more key for them.
+
+paramiko runs in threads of our own (`ssh_threads`); the stages of a connection are in `ssh_connection`, `ssh_login`
+and `ssh_commands`; what is run on a node is in `ssh_scripts` and `probe`.
+"""
+
+import secrets
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+
+from homelab_tui.config.model import KeysConfig, SshConfig
+from homelab_tui.domain.errors import (
+    CredentialsNeeded,
+    SourceConflict,
+    SourceError,
+    SourceGarbled,
+    SourceTimeout,
+    SourceUnreachable,
+)
+from homelab_tui.domain.keys import AccountKeys, HostKey, HostKeyState, KeyWrite, Proof, ProofState, PublicKey
+from homelab_tui.domain.nodes import Node, NodeFacts
+from homelab_tui.domain.secrets import Secret
+from homelab_tui.sources.key_files import PrivateKeyUnusable, read_my_keys, read_public_key
+from homelab_tui.sources.known_hosts_files import judge_host_key, read_known_hosts, remember_host_key
+from homelab_tui.sources.probe import PROBE_SCRIPT, parse_probe
+from homelab_tui.sources.ssh_account import AccountReading, account_keys, file_faults, no_answer
+from homelab_tui.sources.ssh_agent import running_agent
+from homelab_tui.sources.ssh_connection import Arrival
+from homelab_tui.sources.ssh_login import LoggedIn, offer_key, signer_of
+from homelab_tui.sources.ssh_sessions import Session, Sessions
+from homelab_tui.sources.ssh_threads import Scope
+from homelab_tui.sources.ssh_writes import Attempts, add_line, read_account
+
+LOCAL_TIMEOUT_S = 5.0
+"""For key files and the agent on this machine."""
+
+
+class SshSource:
+    """All nodes of the configuration. Satisfies the engine's ReachesNodes and InstallsKeys."""
+
+    def __init__(self, ssh: SshConfig, keys: KeysConfig) -> None:
+        self._keys = keys
+        self._sessions = Sessions(ssh, keys)
+        self._faults: dict[tuple[str, str | None], tuple[str, ...]] = {}
+        """Why sshd ignores an account's keys, as far as its last reading told: what a failed proof is explained by."""
+
+    async def answers(self, node: Node) -> bool:
+        """Whether the SSH port of the way's first server takes a connection; False: refused, or no route.
+
+        Raises: SourceTimeout when nothing answers in time; SourceUnreachable when the name is not found.
+        """
+        try:
+            await self._sessions.reach(node)
+        except SourceUnreachable as error:
+            cause = error.__cause__
+            if isinstance(cause, OSError) and not isinstance(cause, socket.gaierror):
+                return False
+            raise
+        return True
+
+    async def probe(self, node: Node) -> NodeFacts:
+        """What the node says of itself, by one read-only script."""
+
+        def body(session: Session) -> NodeFacts:
+            started = datetime.now(UTC)
+            output = session.run("sh -s", PROBE_SCRIPT.encode())
+            ended = datetime.now(UTC)
+            facts = parse_probe(output.stdout.decode("utf-8", "replace"), started + (ended - started) / 2)
+            if facts.kernel is None and facts.hostname is None:  # the script did not run: no shell, or a restricted one
+                raise no_answer(output, session.where)
+            return facts
+
+        return await self._sessions.with_session(node, body)
+
+    async def host_key(self, node: Node) -> HostKey:
+        """The host key that decides about going on: the node's, or that of a jump host which is not trusted yet."""
+        return await self._sessions.at_door(node, lambda arrival, _: arrival.host_key, commands=0)
+
+    async def trust(self, node: Node, fingerprint: str) -> HostKey:
+        """Remembers the key that `host_key` showed, if the server still shows exactly that one.
+
+        Raises: SourceConflict when it shows another one now; HostKeyChanged when known_hosts contradicts it. Nothing
+        is written then.
+        """
+
+        def body(arrival: Arrival, _: Scope) -> HostKey:
+            shown = arrival.host_key
+            if shown.fingerprint != fingerprint:
+                raise SourceConflict(
+                    f"{arrival.where}: it shows {shown.key_type} {shown.fingerprint}, not {fingerprint}; "
+                    "nothing was written. Compare again"
+                )
+            if shown.state is HostKeyState.TRUSTED:
+                return shown
+            if shown.state in (HostKeyState.CHANGED, HostKeyState.REVOKED):
+                arrival.demand_trust()
+            remember_host_key(arrival.hop, shown)
+            entries = read_known_hosts(arrival.hop.known_hosts)
+            return judge_host_key(arrival.hop, entries, shown.key_type, shown.blob)
+
+        return await self._sessions.at_door(node, body, commands=0)
+
+    async def read_my_keys(self) -> tuple[PublicKey, ...]:
+        """Key files of the configuration, and the agent's. Raises ConfigError for a configured file that is no key."""
+        agent = running_agent() if self._keys.agent else None
+        return await self._sessions.in_thread(
+            lambda _: read_my_keys(self._keys, agent),
+            deadline_s=LOCAL_TIMEOUT_S,
+            late=f"my key files could not be read within {LOCAL_TIMEOUT_S:g} s",
+        )
+
+    async def read_key_file(self, path: Path) -> PublicKey:
+        """The key of a `.pub` file that a person names. Raises ConfigError naming the file."""
+        return await self._sessions.in_thread(
+            lambda _: read_public_key(path),
+            deadline_s=LOCAL_TIMEOUT_S,
+            late=f"{path} could not be read within {LOCAL_TIMEOUT_S:g} s",
+        )
+
+    async def read_account(self, node: Node) -> AccountKeys:
+        """Every authorized_keys file that sshd reads for the account, and what keeps it from being read."""
+
+        def body(session: Session) -> AccountKeys:
+            return self._told(node, session, read_account(session))
+
+        return await self._sessions.with_session(node, body)
+
+    async def add_key(self, node: Node, key: PublicKey, *, password: Secret | None = None) -> KeyWrite:
+        """Appends one line to authorized_keys by compare-and-swap; every other byte stays.
+
+        A link that breaks in the middle leaves it open whether the line is there: then the file is read again.
+        """
+        attempts = Attempts()
+
+        def body(session: Session) -> KeyWrite:
+            write, reading = add_line(session, key, attempts)
+            self._told(node, session, reading)
+            return write
+
+        commands = 4  # two for a quiet file; more only for one that others write to as well
+        try:
+            return await self._sessions.with_session(node, body, password=password, commands=commands)
+        except (SourceTimeout, SourceUnreachable, SourceGarbled):
+            if attempts.last is None:
+                raise
+        # Idempotent: if the line arrived, this finds it; if it did not, this is the second and last try.
+        again = await self._sessions.with_session(node, body, password=password, commands=commands)
+        return attempts.judge(again)
+
+    async def prove(self, node: Node, key: PublicKey) -> Proof:
+        """A fresh connection that logs in with this key alone, and runs a command.
+
+        Raises SourceError when the node cannot be reached: then nothing is known about the key.
+        """
+        try:
+            signer = await self._sessions.in_thread(
+                lambda _: signer_of(key, use_agent=self._keys.agent),
+                deadline_s=LOCAL_TIMEOUT_S,
+                late=f"the private half of {key.comment or key.fingerprint} could not be read in time",
+            )
+        except PrivateKeyUnusable as error:
+            return Proof(ProofState.NOT_POSSIBLE, f"not proven: {error}")
+
+        def body(arrival: Arrival, scope: Scope) -> Proof:
+            arrival.demand_trust()
+            try:
+                accepted = offer_key(arrival, signer.load())
+            except CredentialsNeeded as error:
+                return Proof(ProofState.FAILED, str(error))
+            if not accepted:
+                return Proof(ProofState.FAILED, self._why_refused(node))
+            session = self._sessions.session(arrival, LoggedIn(key.fingerprint, ()), scope)
+            return _run_marker(session)
+
+        return await self._sessions.at_door(node, body)
+
+    async def close(self) -> None:
+        """Ends every connection; whoever waits for one gets an error."""
+        await self._sessions.close()
+
+    def _told(self, node: Node, session: Session, reading: AccountReading) -> AccountKeys:
+        """The account in the domain's words; what keeps sshd from reading its files is remembered for a proof."""
+        account = account_keys(
+            reading,
+            methods=session.login.methods,
+            server_version=session.server_version,
+            login_fingerprint=session.login.fingerprint,
+        )
+        faults = (fault for file in reading.files for fault in file_faults(reading, file, session.server_version))
+        self._faults[node.name, node.user] = tuple(dict.fromkeys(faults))
+        return account
+
+    def _why_refused(self, node: Node) -> str:
+        faults = self._faults.get((node.name, node.user), ())
+        if faults:
+            return f"sshd refused the key: {'; '.join(faults)}"
+        return "sshd refused the key: it may read another file, or bar the account (its log says why)"
+
+
+def _run_marker(session: Session) -> Proof:
+    """The login counts only when a command of ours really ran."""
+    marker = f"homelab-proof-{secrets.token_hex(8)}"
+    try:
+        output = session.run(f"echo {marker}")
+    except SourceError as error:
+        return Proof(ProofState.FAILED, f"the key logs in, but: {error}")
+    if marker.encode() in output.stdout:
+        return Proof(ProofState.PROVEN, "proven by a fresh login with this key alone")
+    return Proof(ProofState.FAILED, f"the key logs in, but: {no_answer(output, session.where)}")

@@ -1,0 +1,219 @@
+"""What READ_ACCOUNT prints, read strictly: what is not behind a marker, or not complete, was not said."""
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from homelab_tui.domain.authorized_keys import merge_cells, read_cells
+from homelab_tui.domain.errors import SourceError, SourceGarbled, SourceRefused
+from homelab_tui.domain.keys import AccountKeys, KeyCell
+from homelab_tui.domain.strict_modes import PathMode, strict_modes_faults
+from homelab_tui.sources.ssh_commands import Output
+from homelab_tui.sources.ssh_limits import PASSWORD_METHODS
+from homelab_tui.sources.ssh_routes import printable
+
+_ZONE = re.compile(r"([+-])(\d\d)(\d\d)")
+
+
+@dataclass(frozen=True, slots=True)
+class FileReading:
+    """One authorized_keys file that sshd would read for the account."""
+
+    name: str
+    """As sshd names it: relative to the home, or absolute."""
+    data: bytes | None = None
+    """None when there is no file, or it could not be read (then `trouble` says so)."""
+    trouble: str | None = None
+    """What is wrong with the file itself, as the end of a sentence that starts with its name."""
+    chain: tuple[PathMode, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AccountReading:
+    """One account as the script saw it."""
+
+    user: str
+    uid: int
+    home: str
+    clock: datetime
+    """The node's own, aware UTC."""
+    utc_offset: timedelta
+    sudo: bool
+    files: tuple[FileReading, ...]
+    sshd: tuple[tuple[str, str], ...] = ()
+    """What `sshd -T -C` says, keyword by keyword; empty where it may not be asked."""
+
+    def setting(self, keyword: str) -> str | None:
+        """One setting of sshd's, lower case; None when unknown."""
+        return dict(self.sshd).get(keyword)
+
+    @property
+    def target(self) -> FileReading:
+        """The file that a new key goes into: the first one inside the home.
+
+        Raises SourceRefused when sshd reads no file there.
+        """
+        for file in self.files:
+            if not file.name.startswith("/") or file.name.startswith(self.home.rstrip("/") + "/"):
+                return file
+        where = ", ".join(file.name for file in self.files) or "no file at all"
+        raise SourceRefused(f"sshd reads the account's keys from {where}, not from its home: add the key there by hand")
+
+
+def parse_account(output: Output, where: str, mark: str) -> AccountReading:
+    """The account behind the markers. Raises SourceRefused for an account that runs no commands, else SourceGarbled."""
+    words = list(_marked(output.stdout, mark))
+    if not any(word == "DONE" for word, _ in words):
+        raise no_answer(output, where)
+    said = dict(reversed(words))
+    try:
+        seconds, zone = said["CLOCK"].split()
+        return AccountReading(
+            user=said["USER"],
+            uid=int(said["UID"]),
+            home=said["HOME"],
+            clock=datetime.fromtimestamp(int(seconds), UTC),
+            utc_offset=_offset(zone),
+            sudo=said.get("SUDO") == "yes",
+            files=tuple(_files(words)),
+            sshd=tuple(_setting(text) for word, text in words if word == "CONF"),
+        )
+    except (KeyError, ValueError, OverflowError, binascii.Error) as error:
+        raise SourceGarbled(f"{where}: what the account says about itself cannot be read") from error
+
+
+def account_keys(
+    reading: AccountReading,
+    *,
+    methods: tuple[str, ...],
+    server_version: str,
+    login_fingerprint: str | None,
+) -> AccountKeys:
+    """The account in the domain's words."""
+    cells: list[tuple[KeyCell, ...]] = []
+    problems: list[str] = []
+    for file in reading.files:
+        faults = file_faults(reading, file, server_version)
+        problems.extend(fault for fault in faults if fault not in problems)
+        if file.data is not None:
+            found, wrong = read_cells(
+                file.data, reading.clock, reading.utc_offset, file=file.name, ignored=bool(faults)
+            )
+            cells.append(found)
+            problems.extend(wrong)
+    if reading.setting("pubkeyauthentication") == "no":
+        problems.append("sshd takes no keys at all (PubkeyAuthentication no)")
+    if reading.setting("authorizedkeyscommand") not in (None, "none"):
+        problems.append("sshd also asks a program for keys (AuthorizedKeysCommand); those are not shown")
+    first = next((file for file in reading.files if file.data is not None), None)
+    return AccountKeys(
+        account=reading.user,
+        home=reading.home,
+        cells=merge_cells(cells),
+        problems=tuple(problems),
+        file_sha256=None if first is None or first.data is None else hashlib.sha256(first.data).hexdigest(),
+        password_login=_password_login(reading, methods),
+        sudo=reading.sudo,
+        server_version=server_version or None,
+        login_fingerprint=login_fingerprint,
+    )
+
+
+def file_faults(reading: AccountReading, file: FileReading, server_version: str) -> tuple[str, ...]:
+    """Why sshd does not read this file, in sentences; empty when it does, or when there is nothing to read."""
+    faults = [] if file.trouble is None else [f"{file.name} {file.trouble}"]
+    if reading.setting("strictmodes") != "no":
+        is_debian = "Debian" in server_version or "Ubuntu" in server_version or "Raspbian" in server_version
+        faults += strict_modes_faults(file.chain, uid=reading.uid, user=reading.user, is_debian=is_debian)
+    return tuple(faults)
+
+
+def no_answer(output: Output, where: str) -> SourceError:
+    """Why an account that takes the login runs none of our commands."""
+    said = (output.stdout + b"\n" + output.stderr).decode("utf-8", "replace")
+    lowered = said.lower()
+    if "password change required" in lowered or "password has expired" in lowered or "password expired" in lowered:
+        return SourceRefused(f"{where}: the password has expired; log in once by hand and change it")
+    if "account has expired" in lowered:
+        return SourceRefused(f"{where}: the account has expired")
+    if "not available" in lowered or "nologin" in lowered:
+        return SourceRefused(f"{where}: the account takes the login but has no shell (nologin); nothing was changed")
+    if output.exit_status is None or "@@" in said:
+        return SourceGarbled(f"{where}: the answer was cut short; the link broke, or the node is in trouble")
+    words = printable(said)
+    hint = f" (it says “{words}”)" if words else ""
+    return SourceRefused(f"{where}: the account takes the login but runs no commands: is it restricted?{hint}")
+
+
+def _marked(data: bytes, mark: str) -> Iterator[tuple[str, str]]:
+    """Each marked line as its word and the rest. surrogateescape keeps a path's odd bytes."""
+    for line in data.decode("utf-8", "surrogateescape").split("\n"):
+        if line.startswith(f"{mark} "):
+            word, _, text = line[len(mark) + 1 :].rstrip("\r").partition(" ")
+            yield word, text
+
+
+def _files(words: list[tuple[str, str]]) -> Iterator[FileReading]:
+    """A FILE line opens a file; the lines up to the next one are about it."""
+    current: FileReading | None = None
+    for word, text in words:
+        if word == "FILE":
+            if current is not None:
+                yield current
+            current = FileReading(text)
+        elif current is not None:
+            current = _told(current, word, text)
+    if current is not None:
+        yield current
+
+
+def _told(file: FileReading, word: str, text: str) -> FileReading:
+    if word == "B64":
+        encoded, _, end = text.rpartition(" ")
+        if end != "END":
+            raise ValueError("cut short")
+        return replace(file, data=base64.b64decode(encoded, validate=True))
+    if word == "STAT":
+        return replace(file, chain=(*file.chain, _path_mode(text)))
+    if word in _TROUBLES:
+        return replace(file, trouble=_TROUBLES[word])
+    return file
+
+
+_TROUBLES = {
+    "DANGLING": "is a link that leads nowhere",
+    "NOTREG": "is not a plain file, so sshd ignores it",
+    "UNREADABLE": "cannot be read by the account, and so not by sshd either",
+    "TOOBIG": "is larger than 1 MB; homelab does not read it",
+}
+
+
+def _path_mode(text: str) -> PathMode:
+    owner, group, mode, members, path = text.split(" ", 4)
+    names = None if members == "-" else tuple(name for name in members.split(",") if name)
+    return PathMode(printable(path, 400), int(owner), int(group), int(mode, 8) & 0o7777, names)
+
+
+def _setting(text: str) -> tuple[str, str]:
+    keyword, _, value = text.partition(" ")
+    return keyword.lower(), value.strip().lower()
+
+
+def _offset(zone: str) -> timedelta:
+    match = _ZONE.fullmatch(zone)
+    if match is None:
+        return timedelta()
+    offset = timedelta(hours=int(match[2]), minutes=int(match[3]))
+    return -offset if match[1] == "-" else offset
+
+
+def _password_login(reading: AccountReading, methods: tuple[str, ...]) -> bool | None:
+    """What the server offered at this login; where it let everybody in without a word, what sshd's settings say."""
+    if methods:
+        return bool(PASSWORD_METHODS.intersection(methods))
+    settings = (reading.setting("passwordauthentication"), reading.setting("kbdinteractiveauthentication"))
+    return None if settings == (None, None) else "yes" in settings

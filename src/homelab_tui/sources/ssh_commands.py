@@ -1,0 +1,115 @@
+"""One command over an open SSH connection, with every wait bounded."""
+
+import contextlib
+import select
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from homelab_tui.domain.errors import SourceError, SourceGarbled, SourceRefused, SourceTimeout, SourceUnreachable
+from homelab_tui.sources.ssh_limits import MAX_OUTPUT_BYTES, Deadline
+from homelab_tui.sources.ssh_routes import printable
+
+if TYPE_CHECKING:
+    import paramiko
+
+SESSION_PATIENCE_S = 2.0
+"""How long a refused session is asked for again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What one command said."""
+
+    stdout: bytes
+    stderr: bytes
+    exit_status: int | None
+    """None when the server gave none (a signal, a lost link)."""
+
+
+def run_command(
+    transport: "paramiko.Transport", command: str, where: str, *, stdin: bytes = b"", timeout_s: float
+) -> Output:
+    """Runs one command on a channel of its own: all input, both outputs drained, then its exit status.
+
+    Raises: SourceTimeout when it is not over in time; SourceRefused when the server opens no session;
+    SourceGarbled when it says more than is sane.
+    """
+    import paramiko  # heavy: nothing may import it before the first paint
+
+    deadline = Deadline(timeout_s)
+    late = f"{where}: the command did not end within {timeout_s:g} s"
+    try:
+        channel = _open(transport, deadline)
+    except paramiko.ChannelException as error:
+        raise SourceRefused(f"{where}: logged in, but the server opens no session ({printable(error.text)})") from error
+    except (paramiko.SSHException, EOFError, OSError) as error:
+        raise _lost(transport, where, deadline, late) from error
+    try:
+        channel.settimeout(max(deadline.left_s, 0.001))
+        _start(channel, command, deadline)
+        if stdin:
+            channel.sendall(stdin)
+        channel.shutdown_write()
+        return _collect(channel, where, deadline, late)
+    except (paramiko.SSHException, EOFError, OSError) as error:
+        raise _lost(transport, where, deadline, late) from error
+    finally:
+        with contextlib.suppress(Exception):  # the link may be gone already
+            channel.close()
+
+
+def _open(transport: "paramiko.Transport", deadline: Deadline) -> "paramiko.Channel":
+    """A session channel. Where the server allows one at a time (MaxSessions 1), the one before may just be ending."""
+    import paramiko  # heavy: nothing may import it before the first paint
+
+    patience = Deadline(min(SESSION_PATIENCE_S, deadline.left_s))
+    while True:
+        try:
+            return transport.open_session(timeout=max(deadline.left_s, 0.001))
+        except paramiko.ChannelException:
+            if patience.has_passed:
+                raise
+            time.sleep(0.03)
+
+
+def _start(channel: "paramiko.Channel", command: str, deadline: Deadline) -> None:
+    """exec_command() waits for the server's yes without any time-out: an alarm ends that wait."""
+    alarm = threading.Timer(deadline.left_s, channel.event.set)
+    alarm.daemon = True
+    alarm.start()
+    try:
+        channel.exec_command(command.encode())
+    finally:
+        alarm.cancel()
+
+
+def _collect(channel: "paramiko.Channel", where: str, deadline: Deadline, late: str) -> Output:
+    """Drains both streams at once: a full stderr that nobody reads would stop the command for ever."""
+    poller = select.poll()
+    poller.register(channel.fileno(), select.POLLIN)
+    out, err = bytearray(), bytearray()
+    while True:
+        is_over = channel.eof_received or channel.closed  # read before draining, so that nothing is lost in between
+        while channel.recv_ready():
+            out += channel.recv(65536)
+        while channel.recv_stderr_ready():
+            err += channel.recv_stderr(65536)
+        if len(out) > MAX_OUTPUT_BYTES or len(err) > MAX_OUTPUT_BYTES:
+            raise SourceGarbled(f"{where}: the command says more than {MAX_OUTPUT_BYTES // 1_000_000} MB; cut off")
+        if is_over:
+            break
+        if deadline.has_passed:
+            raise SourceTimeout(late)
+        poller.poll(deadline.left_s * 1000)
+    # recv_exit_status() has no time-out; the event behind it does.
+    channel.status_event.wait(max(deadline.left_s, 0.1))
+    status = channel.exit_status
+    return Output(bytes(out), bytes(err), status if status >= 0 else None)
+
+
+def _lost(transport: "paramiko.Transport", where: str, deadline: Deadline, late: str) -> SourceError:
+    if deadline.has_passed and transport.is_active():
+        return SourceTimeout(late)
+    return SourceUnreachable(f"{where}: the connection was lost in the middle")

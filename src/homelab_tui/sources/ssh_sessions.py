@@ -1,0 +1,157 @@
+"""Sessions on nodes for asyncio: who may connect when, and a blocking body that runs while one is open."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TypeVar
+
+from homelab_tui.config.model import KeysConfig, SshConfig
+from homelab_tui.domain.nodes import Node
+from homelab_tui.domain.secrets import Secret
+from homelab_tui.sources.ssh_commands import Output, run_command
+from homelab_tui.sources.ssh_connection import Arrival, Dialer
+from homelab_tui.sources.ssh_limits import Limits
+from homelab_tui.sources.ssh_login import LoggedIn, log_in, signers_for
+from homelab_tui.sources.ssh_routes import Hop, Route, Routes
+from homelab_tui.sources.ssh_threads import Scope, WireThreads
+
+T = TypeVar("T")
+
+MAX_PER_JUMP_HOST = 4
+"""Connections through one jump host at a time: sshd's MaxStartups begins to drop at 10, and others use it too."""
+
+
+class Session:
+    """Logged in to a node; blocking. One command at a time: a server may allow no more (MaxSessions 1)."""
+
+    def __init__(self, arrival: Arrival, login: LoggedIn, limits: Limits, scope: Scope) -> None:
+        self._arrival = arrival
+        self._limits = limits
+        self._scope = scope
+        self.login = login
+
+    @property
+    def where(self) -> str:
+        """The node's name in messages."""
+        return self._arrival.where
+
+    @property
+    def server_version(self) -> str:
+        """The server's greeting: `SSH-2.0-OpenSSH_9.2p1 Debian-2`."""
+        return self._arrival.transport.remote_version
+
+    def run(self, command: str, stdin: bytes = b"") -> Output:
+        """One command, all of its input and output. Raises as `ssh_commands.run_command` does."""
+        self._scope.check()
+        return run_command(self._arrival.transport, command, self.where, stdin=stdin, timeout_s=self._limits.command_s)
+
+    def wait(self, seconds: float) -> None:
+        """Sleeps, as long as the work is wanted."""
+        self._scope.wait(seconds)
+
+
+class Sessions:
+    """Opens sessions: one at a time per node, few through one jump host, `max_parallel` in all."""
+
+    def __init__(self, ssh: SshConfig, keys: KeysConfig) -> None:
+        self._keys = keys
+        self._limits = Limits.of(ssh)
+        self._routes = Routes(ssh)
+        self._threads = WireThreads(ssh.max_parallel, "homelab-ssh")
+        self._known_routes: dict[Node, Route] = {}
+        self._gates: dict[tuple[str, int], asyncio.Semaphore] = {}
+        self._last_key: dict[tuple[str, int, str], str] = {}
+
+    async def in_thread(self, work: Callable[[Scope], T], *, deadline_s: float, late: str) -> T:
+        """Blocking work that needs no node."""
+        return await self._threads.run(work, deadline_s=deadline_s, late=late)
+
+    async def reach(self, node: Node) -> None:
+        """Opens the TCP port of the way's first server, and closes it again. Raises when it does not open."""
+        route = await self._route(node)
+
+        def body(scope: Scope) -> None:
+            dialer = Dialer(route, self._limits, scope)
+            try:
+                dialer.reach()
+            finally:
+                dialer.close()
+
+        first = route.hops[0]
+        late = f"{route.words(first)}: no answer within {self._limits.connect_s:g} s (port {first.port})"
+        await self._threads.run(body, deadline_s=self._limits.connect_s + 1.0, late=late)
+
+    async def at_door(self, node: Node, work: Callable[[Arrival, Scope], T], *, commands: int = 1) -> T:
+        """Runs `work` at the node's door, not logged in, on a connection of its own.
+
+        The arrival is at the first jump host whose host key is not trusted, if there is such a one.
+        """
+        route = await self._route(node)
+
+        def body(scope: Scope) -> T:
+            dialer = Dialer(route, self._limits, scope)
+            try:
+                return work(dialer.approach(self._pass), scope)
+            finally:
+                dialer.close()
+
+        deadline_s = self._limits.overall_s(commands) * len(route.hops)
+        late = f"{node.name}: gave up after {deadline_s:g} s"
+        async with self._turn(route):
+            return await self._threads.run(body, deadline_s=deadline_s, late=late)
+
+    async def with_session(
+        self, node: Node, work: Callable[[Session], T], *, password: Secret | None = None, commands: int = 1
+    ) -> T:
+        """Runs `work` while logged in to a node with the keys that ssh would use, else with the password."""
+
+        def body(arrival: Arrival, scope: Scope) -> T:
+            arrival.demand_trust()
+            login = self._log_in(arrival, password)
+            return work(Session(arrival, login, self._limits, scope))
+
+        return await self.at_door(node, body, commands=commands)
+
+    def session(self, arrival: Arrival, login: LoggedIn, scope: Scope) -> Session:
+        """A session on a connection that was logged in by other means (a proof)."""
+        return Session(arrival, login, self._limits, scope)
+
+    async def close(self) -> None:
+        """Ends every connection."""
+        await self._threads.close()
+
+    def _pass(self, arrival: Arrival) -> None:
+        """Logs in at a jump host. The password is never for it."""
+        self._log_in(arrival, None)
+
+    def _log_in(self, arrival: Arrival, password: Secret | None) -> LoggedIn:
+        hop = arrival.hop
+        account = (hop.host, hop.port, hop.user)
+        login = log_in(arrival, signers_for(hop, self._keys, self._last_key.get(account)), password)
+        if login.fingerprint is not None:
+            self._last_key[account] = login.fingerprint
+        return login
+
+    async def _route(self, node: Node) -> Route:
+        known = self._known_routes.get(node)
+        if known is None:
+            late = f"{node.name}: `ssh -G` did not answer in time"
+            known = await self._threads.run(lambda _: self._routes.route(node), deadline_s=20.0, late=late)
+            self._known_routes[node] = known
+        return known
+
+    @asynccontextmanager
+    async def _turn(self, route: Route) -> AsyncIterator[None]:
+        """Waits for this node's turn, then for a place at each jump host. The order keeps two from waiting in a ring:
+        a node's own gate is held by one connection only, and that one alone goes on to the jump hosts."""
+        async with AsyncExitStack() as gates:
+            await gates.enter_async_context(self._gate(route.target, 1))
+            for hop in route.hops[:-1]:
+                await gates.enter_async_context(self._gate(hop, MAX_PER_JUMP_HOST))
+            yield
+
+    def _gate(self, hop: Hop, places: int) -> asyncio.Semaphore:
+        key = (hop.host.lower(), hop.port) if places == 1 else (f"via {hop.host.lower()}", hop.port)
+        if key not in self._gates:
+            self._gates[key] = asyncio.Semaphore(places)
+        return self._gates[key]

@@ -1,0 +1,155 @@
+"""Writing one line into an authorized_keys file: read, decide, swap only what was read, begin again when it moved.
+
+Blocking: it runs inside a session's thread.
+"""
+
+import hashlib
+import random
+from dataclasses import dataclass
+
+from homelab_tui.domain.authorized_keys import Line, LineKind, lines_about, with_key
+from homelab_tui.domain.errors import SourceConflict, SourceError, SourceGarbled, SourceRefused
+from homelab_tui.domain.keys import KeyWrite, PublicKey
+from homelab_tui.domain.public_keys import key_line
+from homelab_tui.sources.ssh_account import AccountReading, FileReading, file_faults, no_answer, parse_account
+from homelab_tui.sources.ssh_commands import Output
+from homelab_tui.sources.ssh_routes import printable
+from homelab_tui.sources.ssh_scripts import SWAP_REFUSALS, new_mark, read_account_script, swap_command
+from homelab_tui.sources.ssh_sessions import Session
+
+MAX_WRITE_TRIES = 12
+"""How often a write starts anew because somebody else wrote in between: enough for as many pushers at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a key stands in an account before anything is written."""
+
+    detail: str
+    """Why nothing needs to be, or may be, written."""
+    file: FileReading
+
+
+def read_account(session: Session) -> AccountReading:
+    """The account, by one command."""
+    mark = new_mark()
+    return parse_account(session.run("sh -s", read_account_script(mark)), session.where, mark)
+
+
+class Attempts:
+    """What was sent to be written, for the case that the link breaks before the answer comes."""
+
+    def __init__(self) -> None:
+        self.last: KeyWrite | None = None
+
+    def judge(self, again: KeyWrite) -> KeyWrite:
+        """What really happened, by a second look: a line that was not there before, and is now, is ours."""
+        if again.changed or self.last is None or again.after == self.last.before:
+            return again
+        detail = f"{self.last.detail}; the link broke before the answer came, so it was read again"
+        return KeyWrite(True, detail, self.last.before, again.after)
+
+
+def add_line(session: Session, key: PublicKey, attempts: Attempts) -> tuple[KeyWrite, AccountReading]:
+    """Appends a key's line unless the key is there already, and gives the account as it was before.
+
+    Raises: SourceRefused with the reason when the file may not be touched; SourceConflict when it would not stand
+    still.
+    """
+    for attempt in range(MAX_WRITE_TRIES):
+        reading = read_account(session)
+        standing = standing_of(reading, key)
+        if standing is not None:
+            data = standing.file.data
+            return KeyWrite(False, standing.detail, before=data, after=data or b""), reading
+        file = reading.target
+        if file.trouble is not None:
+            raise SourceRefused(f"{session.where}: {file.name} {file.trouble}; nothing was written")
+        after = with_key(file.data, key_line(key))
+        write = KeyWrite(True, _added(reading, file, after, session.server_version), file.data, after)
+        attempts.last = write
+        if swap(session, file.name, file.data, after):
+            return write, reading
+        attempts.last = None
+        session.wait(random.uniform(0.01, 0.05) * (attempt + 1))  # noqa: S311 - jitter, not a secret
+    raise SourceConflict(f"{session.where}: authorized_keys changes all the time; nothing was written")
+
+
+def standing_of(reading: AccountReading, key: PublicKey) -> Standing | None:
+    """Where the key is in the account already; None when it may be appended.
+
+    A line with options counts: a second, plain line would lift what it restricts.
+    """
+    found = [
+        (file, line)
+        for file in reading.files
+        for line in lines_about(file.data or b"", key.blob, reading.utc_offset)
+        if not line.options.is_ca
+    ]
+    for file, line in found:
+        if line.is_plain():
+            return Standing(f"already there ({file.name} line {line.number})", file)
+    for file, line in found:
+        return Standing(_conditional(reading, file, line), file)
+    return None
+
+
+def swap(session: Session, file: str, before: bytes | None, after: bytes) -> bool:
+    """Replaces a file's bytes if they are still the ones that were read. False when they are not.
+
+    Raises a SourceError that says what kept it from being written, and how the file is now.
+    """
+    mark = new_mark()
+    new = hashlib.sha256(after).hexdigest()
+    old = None if before is None else hashlib.sha256(before).hexdigest()
+    try:
+        command = swap_command(old, new, len(after), file, mark)
+    except ValueError as error:
+        raise SourceRefused(f"{session.where}: {printable(file)} is not a path that homelab writes to") from error
+    output = session.run(command, after)
+    word, text = _last_mark(output, mark)
+    if word == "OK":
+        return True
+    if word == "STALE":
+        return False
+    raise _refusal(session, output, word, text)
+
+
+def _refusal(session: Session, output: Output, word: str, text: str) -> SourceError:
+    reason = SWAP_REFUSALS.get(word)
+    if reason is None:
+        return no_answer(output, session.where)
+    lines = [line for line in output.stderr.decode("utf-8", "replace").splitlines() if line.strip()]
+    hint = printable(text) or (printable(lines[-1], 120) if lines else "")
+    message = f"{session.where}: {reason}" + (f" ({hint})" if hint else "")
+    if word == "VERIFY":
+        return SourceConflict(message)
+    return SourceGarbled(message) if word == "SHORT" else SourceRefused(message)
+
+
+def _last_mark(output: Output, mark: str) -> tuple[str, str]:
+    """The last marker counts: rc files and messages of the day come before it."""
+    marked = [
+        line[len(mark) + 1 :]
+        for line in output.stdout.decode("utf-8", "replace").splitlines()
+        if line.startswith(f"{mark} ")
+    ]
+    word, _, text = marked[-1].partition(" ") if marked else ("", "", "")
+    return word, text
+
+
+def _conditional(reading: AccountReading, file: FileReading, line: Line) -> str:
+    place = f"{file.name} line {line.number}"
+    options = printable(line.options_text or "", 80)
+    if line.kind is LineKind.BROKEN:
+        return f"not added: it is there with options that sshd cannot read ({place}: {options}); mend that line"
+    if line.is_expired(reading.clock):
+        return f"not added: it is there, but expired ({place}: {options}); take that line out first"
+    return f"not added: it is there with options ({place}: {options}), which a second, plain line would lift"
+
+
+def _added(reading: AccountReading, file: FileReading, after: bytes, server_version: str) -> str:
+    line = after.count(b"\n")
+    text = f"added to {file.name} (line {line})"
+    faults = file_faults(reading, file, server_version)
+    return f"{text}, but {faults[0]}" if faults else text

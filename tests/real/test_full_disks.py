@@ -1,0 +1,105 @@
+"""Disks that are full, read-only or immutable, against Debian's own sshd: the old file always stays."""
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from homelab_tui.domain.errors import SourceRefused
+from homelab_tui.domain.keys import PublicKey
+from tests.keygen import key_text
+from tests.real.sshd import Account, Sshd, make_key, needs_root, running_sshd, throw_away_account
+
+pytestmark = needs_root
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Sshd]:
+    with running_sshd() as sshd:
+        yield sshd
+
+
+@pytest.fixture
+def account(server: Sshd) -> Iterator[Account]:
+    with throw_away_account(server) as throw_away:
+        yield throw_away
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> PublicKey:
+    return make_key(tmp_path, "mine")
+
+
+@contextlib.contextmanager
+def mounted(place: Path, *arguments: str) -> Iterator[None]:
+    """Something mounted for a while; a named skip where this machine allows no mounts (a plain container)."""
+    done = subprocess.run(["mount", *arguments, str(place)], capture_output=True, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"needs mount: {done.stderr.decode(errors='replace').strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def fill(directory: Path) -> None:
+    """Writes until there is no room for another byte."""
+    with (directory / "filler").open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(b"x" * 4096)
+
+
+@pytest.mark.parametrize("size", [200, 6_000], ids=["small file", "file of more than a block"])
+async def test_a_full_disk_leaves_the_old_file_and_no_litter(
+    server: Sshd, account: Account, key: PublicKey, size: int
+) -> None:
+    old = b"# " + b"x" * size + b"\n" + key_text(server.admin.blob).encode() + b"\n"
+    with mounted(account.home, "-t", "tmpfs", "-o", f"size=64k,uid={account.uid},gid={account.gid},mode=755", "tmpfs"):
+        account.write(".ssh/authorized_keys", old)
+        fill(account.home)
+        with pytest.raises(SourceRefused, match=r"is as it was \(.*No space left on device"):
+            await server.source().add_key(server.node(account), key)
+        assert account.keys_file.read_bytes() == old
+        assert [path.name for path in (account.home / ".ssh").iterdir()] == ["authorized_keys"]
+        (account.home / "filler").unlink()
+        assert (await server.source().add_key(server.node(account), key)).changed
+
+
+async def test_a_full_disk_and_no_file_yet_makes_no_empty_file(server: Sshd, account: Account, key: PublicKey) -> None:
+    with mounted(account.home, "-t", "tmpfs", "-o", f"size=64k,uid={account.uid},gid={account.gid},mode=755", "tmpfs"):
+        account.write(".ssh/x", b"").unlink()
+        fill(account.home)
+        with pytest.raises(SourceRefused, match="No space left on device"):
+            await server.source().add_key(server.node(account), key)
+        assert list((account.home / ".ssh").iterdir()) == []
+
+
+async def test_a_read_only_home_is_named(server: Sshd, account: Account, key: PublicKey) -> None:
+    account.write(".ssh/authorized_keys", b"# mine\n")
+    with mounted(account.home, "-o", "bind,ro", str(account.home)):
+        with pytest.raises(SourceRefused, match="Read-only file system"):
+            await server.source().add_key(server.node(account), key)
+        assert account.keys_file.read_bytes() == b"# mine\n"
+
+
+async def test_an_immutable_file_is_named(server: Sshd, account: Account, key: PublicKey) -> None:
+    path = account.write(".ssh/authorized_keys", b"# mine\n")
+    with immutable(path):
+        with pytest.raises(SourceRefused, match="is it immutable"):
+            await server.source().add_key(server.node(account), key)
+        assert path.read_bytes() == b"# mine\n"
+        assert os.listdir(path.parent) == ["authorized_keys"]
+
+
+@contextlib.contextmanager
+def immutable(path: Path) -> Iterator[None]:
+    done = subprocess.run(["chattr", "+i", str(path)], capture_output=True, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"needs chattr +i: {done.stderr.decode(errors='replace').strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["chattr", "-i", str(path)], check=True)
