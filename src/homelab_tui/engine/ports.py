@@ -1,0 +1,293 @@
+"""The Protocols the engine needs of the world. Sources satisfy them by shape and import nothing from here.
+
+Every method may raise a `domain.errors.SourceError`; nothing else is expected. Every method has its own time-out.
+"""
+
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from homelab_tui.domain.alerts import AlertmanagerSnapshot, Matcher
+from homelab_tui.domain.jobs import CronJob, Event, Job, JobPod, MetricsSnapshot
+from homelab_tui.domain.keys import AccountKeys, HostKey, KeyWrite, Proof, PublicKey
+from homelab_tui.domain.nodes import KubeNode, Node, NodeFacts, NodeMetrics
+from homelab_tui.domain.poe import PortRef, SwitchReading
+from homelab_tui.domain.secrets import Secret
+from homelab_tui.domain.watching import Watched
+
+Sleep = Callable[[float], Coroutine[object, object, None]]
+"""Waits that many seconds: `asyncio.sleep`, or a test's own that takes none."""
+
+
+class Clock(Protocol):
+    """The time, so that a test can stand still."""
+
+    def now(self) -> datetime:
+        """Aware UTC."""
+        ...
+
+
+class ReadsMetrics(Protocol):
+    """A Prometheus server."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the configuration."""
+        ...
+
+    @property
+    def cluster(self) -> str:
+        """The cluster its kube_* series speak of."""
+        ...
+
+    async def read_jobs(self) -> MetricsSnapshot:
+        """Jobs, CronJobs and alerts at one instant, and whether kube-state-metrics is there at all."""
+        ...
+
+    async def read_nodes(self) -> tuple[NodeMetrics, ...]:
+        """What node_exporter says of every node it runs on."""
+        ...
+
+    async def check(self) -> str:
+        """Version text of the server."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        ...
+
+
+class HoldsAlerts(Protocol):
+    """An Alertmanager."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the configuration."""
+        ...
+
+    async def check(self) -> str:
+        """Version text of the server."""
+        ...
+
+    async def read(self) -> AlertmanagerSnapshot:
+        """Alerts about Jobs, and the silences that have not ended."""
+        ...
+
+    async def create_silence(
+        self, matchers: tuple[Matcher, ...], *, starts_at: datetime, ends_at: datetime, created_by: str, comment: str
+    ) -> str:
+        """Make a silence; returns its id."""
+        ...
+
+    async def expire_silence(self, silence_id: str) -> bool:
+        """End a silence now. False: it was not there any more."""
+        ...
+
+    async def close(self) -> None:
+        """Close every connection."""
+        ...
+
+
+class ReadsJobs(Protocol):
+    """A Kubernetes cluster, read side. Each watch lists first, re-lists on 410, and raises when the wire breaks."""
+
+    @property
+    def name(self) -> str:
+        """The cluster's name in the configuration."""
+        ...
+
+    def watch_jobs(self) -> AsyncIterator[Watched[Job]]:
+        """Jobs of the configured namespaces."""
+        ...
+
+    def watch_cronjobs(self) -> AsyncIterator[Watched[CronJob]]:
+        """CronJobs of the configured namespaces."""
+        ...
+
+    def watch_job_pods(self) -> AsyncIterator[Watched[JobPod]]:
+        """Pods that carry the `job-name` label."""
+        ...
+
+    def watch_nodes(self) -> AsyncIterator[Watched[KubeNode]]:
+        """Every Node object."""
+        ...
+
+    async def list_jobs(self) -> tuple[Job, ...]:
+        """What `watch_jobs` would list first."""
+        ...
+
+    async def list_cronjobs(self) -> tuple[CronJob, ...]:
+        """What `watch_cronjobs` would list first."""
+        ...
+
+    async def list_job_pods(self) -> tuple[JobPod, ...]:
+        """What `watch_job_pods` would list first."""
+        ...
+
+    async def list_nodes(self) -> tuple[KubeNode, ...]:
+        """What `watch_nodes` would list first."""
+        ...
+
+    async def read_job(self, namespace: str, name: str) -> Job:
+        """Raises SourceMissing when it is gone."""
+        ...
+
+    async def read_cronjob(self, namespace: str, name: str) -> CronJob:
+        """Raises SourceMissing when it is gone."""
+        ...
+
+    async def read_version(self) -> str:
+        """The heartbeat: cheap, and proof that the API answers."""
+        ...
+
+    async def read_log(
+        self,
+        namespace: str,
+        pod: str,
+        *,
+        container: str | None = None,
+        previous: bool = False,
+        tail_lines: int = 200,
+    ) -> str:
+        """The end of a container's log. Raises SourceMissing when the Pod is gone."""
+        ...
+
+    async def read_events(self, namespace: str, *, object_names: tuple[str, ...]) -> tuple[Event, ...]:
+        """Events about objects of these names, in no order."""
+        ...
+
+    async def read_yaml(self, namespace: str, name: str) -> str:
+        """The Job as YAML, without managedFields, secrets in environment values masked."""
+        ...
+
+    async def is_allowed(self, verb: str, resource: str, namespace: str) -> bool | None:
+        """SelfSubjectAccessReview; resource as `jobs.batch` or `pods/log`. None when the question was not answered."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        ...
+
+
+class DeletesJobs(Protocol):
+    """A Kubernetes cluster, the one write of the Jobs pane that every user has."""
+
+    async def delete_job(self, job: Job, *, propagation: str = "Background") -> bool:
+        """Delete exactly this object: uid and resourceVersion as preconditions, and the policy, all in the body.
+
+        Returns True when it was deleted, False when it was already gone (404).
+        Raises: SourceConflict when it changed since it was read; SourceForbidden with the missing verb.
+        """
+        ...
+
+
+class ChangesJobs(Protocol):
+    """A Kubernetes cluster, the writes beside deleting."""
+
+    async def read_manifest(self, plural: str, namespace: str, name: str) -> Mapping[str, object]:
+        """A whole object of `jobs` or `cronjobs`, to make another of: secrets in it are not masked."""
+        ...
+
+    async def patch_job(self, job: Job, patch: Mapping[str, object]) -> Job:
+        """Merge into exactly this object. Raises SourceConflict when it changed, SourceMissing when it is gone."""
+        ...
+
+    async def patch_cronjob(self, cronjob: CronJob, patch: Mapping[str, object]) -> CronJob:
+        """Merge into exactly this object. Raises SourceConflict when it changed, SourceMissing when it is gone."""
+        ...
+
+    async def create_job(self, namespace: str, manifest: Mapping[str, object]) -> Job:
+        """Raises SourceConflict when the name is taken, SourceRefused when the server objects to it."""
+        ...
+
+
+class ActsOnJobs(ReadsJobs, DeletesJobs, ChangesJobs, Protocol):
+    """A Kubernetes cluster with everything the engine asks of one."""
+
+
+class ReachesNodes(Protocol):
+    """SSH, the read side."""
+
+    async def answers(self, node: Node) -> bool:
+        """Whether a TCP connection to the SSH port is taken, as that node is reached (jump hosts: the first hop).
+
+        False: refused, or no route. Raises SourceTimeout when nothing answers in time.
+        """
+        ...
+
+    async def probe(self, node: Node) -> NodeFacts:
+        """One read-only probe over one exec."""
+        ...
+
+    async def host_key(self, node: Node) -> HostKey:
+        """The key the server shows now, judged against known_hosts. Sends nothing but the key exchange."""
+        ...
+
+    async def trust(self, node: Node, fingerprint: str) -> HostKey:
+        """Append the offered key to known_hosts if, asked again, the server still shows exactly this fingerprint."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        ...
+
+
+class InstallsKeys(Protocol):
+    """SSH, the authorized_keys side."""
+
+    async def read_my_keys(self) -> tuple[PublicKey, ...]:
+        """Key files of the configuration, and the agent's. Raises ConfigError for a configured file that is no key."""
+        ...
+
+    async def read_key_file(self, path: Path) -> PublicKey:
+        """The key of one `.pub` file. Raises ConfigError naming the file."""
+        ...
+
+    async def read_account(self, node: Node) -> AccountKeys:
+        """Every authorized_keys file that sshd reads for the account."""
+        ...
+
+    async def add_key(self, node: Node, key: PublicKey, *, password: Secret | None = None) -> KeyWrite:
+        """Compare-and-swap: one line appended, every other byte as it was, `~/.ssh` 700 and the file 600 if created.
+
+        `changed` is False when the key is already there as a plain line.
+        """
+        ...
+
+    async def prove(self, node: Node, key: PublicKey) -> Proof:
+        """A fresh connection with that key alone. Raises SourceError when the node cannot be reached."""
+        ...
+
+
+class ReachesAndInstalls(ReachesNodes, InstallsKeys, Protocol):
+    """SSH with everything the engine asks of it."""
+
+
+class SwitchesPoe(Protocol):
+    """One PoE switch."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the configuration."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """snmp, unifi, routeros, prometheus or command."""
+        ...
+
+    async def read(self) -> SwitchReading:
+        """Every PoE port now."""
+        ...
+
+    async def set_admin(self, ref: PortRef, *, on: bool) -> None:
+        """Switch the port's power. Returns when the switch accepted it; whether it happened is read back.
+
+        Raises: SourceRefused for a read-only credential or port.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        ...

@@ -1,0 +1,125 @@
+"""The one place where the state lives, and how its change is made known."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TypeVar
+
+from homelab_tui.domain.reading import Reading
+from homelab_tui.domain.state import LabState
+
+T = TypeVar("T")
+Listener = Callable[[LabState], None]
+log = logging.getLogger(__name__)
+_COALESCE_S = 0.05
+
+
+class _Subscription:
+    """A listener, and the state it knows: what it subscribed to, or was told last."""
+
+    def __init__(self, listener: Listener, known: LabState) -> None:
+        self.listener = listener
+        self.known = known
+
+
+class Store:
+    """Holds a frozen `LabState`. Listeners hear of a change at most 20 times a second, and of no change never."""
+
+    def __init__(self, state: LabState, derive: Callable[[LabState], LabState] = lambda state: state) -> None:
+        self._derive = derive
+        self._state = state
+        self._dirty = True
+        self._derive_problem: str | None = None
+        self._subscriptions: list[_Subscription] = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def state(self) -> LabState:
+        """The state right now, derived parts included."""
+        if self._dirty:
+            self._dirty = False
+            self._state = self._derived()
+        return self._state
+
+    def update(self, **changes: object) -> None:
+        """Replace fields of the state. Listeners are told within 50 ms, in one go with whatever else changes."""
+        changed = replace(self._state, **changes)  # type: ignore[arg-type]
+        if changed == self._state:
+            return
+        self._state = changed
+        self.touch()
+
+    def put(self, field: str, name: str, value: object) -> None:
+        """Set one entry of a field that is made of (name, value) pairs. Derives nothing: that waits for a reader."""
+        self.update(**{field: with_entry(getattr(self._state, field), name, value)})
+
+    def touch(self) -> None:
+        """Derive anew and tell the listeners if that made a difference: for time passing or a tombstone set."""
+        self._dirty = True
+        if self._timer is None and self._subscriptions:
+            self._timer = asyncio.get_running_loop().call_later(_COALESCE_S, self._tell)
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` with every state that differs from the present one or the last it was told.
+
+        Returns what ends it.
+        """
+        subscription = _Subscription(listener, self.state)
+        self._subscriptions.append(subscription)
+
+        def end() -> None:
+            if subscription in self._subscriptions:
+                self._subscriptions.remove(subscription)
+
+        return end
+
+    def close(self) -> None:
+        """Tell nobody any more."""
+        self._subscriptions.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _tell(self) -> None:
+        self._timer = None
+        state = self.state
+        for subscription in tuple(self._subscriptions):
+            if subscription not in self._subscriptions or state == subscription.known:
+                continue
+            subscription.known = state
+            try:
+                subscription.listener(state)
+            except Exception:
+                # One screen's bug is not to keep the news from the others.
+                log.exception("a listener of the state failed")
+
+    def _derived(self) -> LabState:
+        """The state with its derived parts; with the old ones where deriving fails, so that reading goes on."""
+        try:
+            state = self._derive(self._state)
+        except Exception as error:
+            problem = repr(error)
+            if problem != self._derive_problem:
+                self._derive_problem = problem
+                log.exception("the state cannot be derived: internal error")
+            return self._state
+        self._derive_problem = None
+        return state
+
+
+def entry(entries: Iterable[tuple[str, T]], name: str) -> T | None:
+    """The value of `name` among (name, value) pairs."""
+    return next((value for key, value in entries if key == name), None)
+
+
+def with_entry(entries: tuple[tuple[str, T], ...], name: str, value: T) -> tuple[tuple[str, T], ...]:
+    """The pairs with `name` set; its place is kept, a new name goes to the end."""
+    if any(key == name for key, _ in entries):
+        return tuple((key, value if key == name else old) for key, old in entries)
+    return (*entries, (name, value))
+
+
+def reading_of(entries: Iterable[tuple[str, Reading[T]]], name: str) -> Reading[T]:
+    """The reading of `name`, or an empty one."""
+    return entry(entries, name) or Reading()

@@ -1,0 +1,1 @@
+"""From domain values to words, cells and documents. Pure: decides how things read, fetches nothing."""

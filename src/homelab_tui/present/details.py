@@ -1,0 +1,302 @@
+"""The detail screens: everything that is known of one row, as label and value lines."""
+
+from datetime import datetime
+
+from rich.text import Text
+
+from homelab_tui.domain.jobs import CronJob, Job
+from homelab_tui.domain.nodes import NodeFacts, drift
+from homelab_tui.domain.poe import PoePort
+from homelab_tui.domain.state import LabState, NodeView
+from homelab_tui.present.documents import reading_health
+from homelab_tui.present.jobs import history, reason
+from homelab_tui.present.table import printable
+from homelab_tui.present.times import age, local, since, size, until, watts
+
+Line = tuple[str, str | None]
+"""Label and value; None is shown as `–`, an empty label continues, a label alone with "" is a heading."""
+
+
+def details(state: LabState, key: str, now: datetime) -> tuple[str, Text] | None:
+    """Title and text for a row's key; None when the thing is gone."""
+    kind, _, name = key.partition(":")
+    if kind == "node":
+        view = next((view for view in state.node_views if view.node.name == name), None)
+        return None if view is None else (f"Node {name}", _text(node_lines(state, view, now)))
+    if kind in ("port", "switch"):
+        return _power(state, kind, name, now)
+    if kind == "account":
+        return f"Account {name}", _text(account_lines(state, name, now))
+    if kind == "job":
+        job = next((job for job in state.jobs.jobs if str(job.id) == name), None)
+        return None if job is None else (f"Job {name}", _text(job_lines(state, job, now)))
+    cronjob = next((cronjob for cronjob in state.jobs.cronjobs if cronjob.key == name), None)
+    return None if cronjob is None else (f"CronJob {name}", _text(cronjob_lines(cronjob, now)))
+
+
+def _power(state: LabState, kind: str, name: str, now: datetime) -> tuple[str, Text] | None:
+    for switch, reading in state.switches:
+        if kind == "switch" and switch == name:
+            word = reading_health(reading, now)
+            value = reading.value
+            lines: list[Line] = [("model", value.model if value else None), ("health", word.state.value)]
+            lines += [("problem", word.problem)] if word.problem else []
+            lines += [("finding", finding) for finding in (value.findings if value else ())]
+            return f"Switch {name}", _text(lines)
+        for port in reading.value.ports if reading.value else ():
+            if kind == "port" and str(port.ref) == name:
+                return f"Port {name}", _text(port_lines(port))
+    return None
+
+
+def node_lines(state: LabState, view: NodeView, now: datetime) -> list[Line]:
+    """One node: identity, health, declared beside measured, power, cluster, and its Jobs that failed."""
+    node, facts, spec = view.node, view.facts, view.node.spec
+    reading = next((reading for name, reading in state.probes if name == node.name), None)
+    lines: list[Line] = [
+        ("state", view.state.value + (f": {view.why}" if view.why else "")),
+        ("address", f"{node.host}{f' port {node.port}' if node.port else ''}{f' as {node.user}' if node.user else ''}"),
+        ("measured", since(reading.taken_at, now) + " ago" if reading and reading.taken_at else "never"),
+    ]
+    if reading and reading.problem:
+        lines.append(("problem", reading.problem))
+    lines.append(("Declared and measured", ""))
+    for label, declared, measured in (
+        ("model", spec.model, facts.model if facts else None),
+        ("cores", _number(spec.cores), _cores(facts)),
+        ("memory", _size(spec.memory_bytes), _memory(facts)),
+        ("disk", _size(spec.disk_bytes), _size(facts.disk_bytes) if facts else None),
+        ("os", spec.os, facts.os if facts else None),
+    ):
+        lines.append((label, f"{declared or '–'}  |  {measured or '–'}"))
+    if facts:
+        lines += [(f"drift in {d.field}", f"declared {d.declared}, found {d.found}") for d in drift(spec, facts)]
+        lines += _fact_lines(facts)
+    lines += [("Power", "")]
+    lines += (
+        port_lines(view.port) if view.port else [("port", str(node.poe) if node.poe else "not fed by a known port")]
+    )
+    if view.port_note:
+        lines.append(("mapping", view.port_note))
+    kube = view.kubernetes
+    lines.append(("Kubernetes", ""))
+    if kube is None:
+        lines.append(("node", "in no cluster that is known here"))
+    else:
+        ready = {True: "Ready", False: "NotReady", None: "unknown"}[kube.ready]
+        lines += [
+            ("node", f"{kube.cluster}/{kube.name} {ready}"),
+            ("roles", ", ".join(kube.roles) or "worker"),
+            ("kubelet", kube.kubelet),
+            ("conditions", ", ".join(kube.conditions) or "none"),
+            ("schedulable", "no, cordoned" if kube.unschedulable else "yes"),
+        ]
+    names = {node.name, *([kube.name] if kube else [])}
+    failed = [job for job in state.jobs.jobs if job.node in names and job.state.value in ("failed", "failing")]
+    lines.append(("Failed Jobs that ran here", ""))
+    lines += [(str(job.id), reason(job)) for job in failed] or [("", "none")]
+    return lines
+
+
+def _fact_lines(facts: NodeFacts) -> list[Line]:
+    hat = facts.hat
+    lines: list[Line] = [
+        ("kernel", f"{facts.kernel or '–'} {facts.arch or ''}".strip()),
+        ("cpu", facts.cpu_model),
+        ("bios", facts.bios),
+        ("uptime", age(facts.uptime_s)),
+        ("load", None if facts.load1 is None else f"{facts.load1:.2f}"),
+        ("memory used", f"{size(facts.memory_used_bytes)} of {size(facts.memory_bytes)}"),
+        ("root filesystem", f"{size(facts.root_used_bytes)} of {size(facts.root_size_bytes)}"),
+        ("temperature", None if facts.temperature_c is None else f"{facts.temperature_c:.1f} °C"),
+        ("throttled", None if facts.throttled is None else ", ".join(facts.throttled) or "no"),
+        ("clock", _clock(facts)),
+    ]
+    if hat is not None:
+        current = "–" if hat.current_ma is None else f"{hat.current_ma} mA, {watts(hat.power_mw)} at 5 V"
+        lines += [("PoE HAT", hat.product), ("HAT current", current), ("HAT health", hat.health)]
+    for disk in facts.disks:
+        lines.append((disk.name, f"{size(disk.size_bytes)} {disk.kind} {disk.model or ''}".strip()))
+    for interface in facts.interfaces:
+        speed = f"{interface.speed_mbps} Mb/s" if interface.speed_mbps else "no link"
+        lines.append((interface.name, f"{interface.mac or '–'}  {speed}  {' '.join(interface.addresses)}".strip()))
+    if facts.failed_units:
+        lines.append(("failed units", ", ".join(facts.failed_units)))
+    if facts.reboot_required:
+        lines.append(("reboot", "required"))
+    return lines
+
+
+def port_lines(port: PoePort) -> list[Line]:
+    """One PoE port."""
+    return [
+        ("port", f"{port.ref}{f' ({port.label})' if port.label else ''}"),
+        ("admin", {True: "on", False: "off", None: None}[port.admin_on]),
+        ("detection", port.detection.value if port.detection else None),
+        ("class", _number(port.power_class)),
+        ("power", None if port.power_mw is None else watts(port.power_mw)),
+        ("voltage", None if port.voltage_mv is None else f"{port.voltage_mv / 1000:.1f} V"),
+        ("current", None if port.current_ma is None else f"{port.current_ma} mA"),
+        (
+            "denied / overload / short",
+            " / ".join(map(_or_dash, (port.denied_count, port.overload_count, port.short_count))),
+        ),
+        ("link", _link(port)),
+    ]
+
+
+def job_lines(state: LabState, job: Job, now: datetime) -> list[Line]:
+    """One Job's story."""
+    lines: list[Line] = [
+        ("state", job.state.value + (", superseded by a later success" if job.superseded else "")),
+        ("why", reason(job) or None),
+        ("message", job.message),
+        ("CronJob", job.cronjob or "none: it stands alone"),
+        ("node", job.node),
+        ("attempts", None if job.attempts is None else f"{job.attempts} failed, backoffLimit {job.backoff_limit}"),
+        ("succeeded", None if job.succeeded is None else f"{job.succeeded} of {job.completions or 1}"),
+        ("scheduled", local(job.scheduled_at)),
+        ("started", local(job.started_at)),
+        ("failed" if job.failed_at else "completed", local(job.finished_at)),
+        ("ran", age(job.duration_s(now))),
+        (
+            "alert",
+            job.alert.value + (f" since {local(job.alert_since)}" if job.alert_since else "") if job.alert else "none",
+        ),
+        ("seen by", " and ".join(witness.value for witness in job.seen_by)),
+        ("uid", job.uid),
+    ]
+    if job.finalizers:
+        lines.append(("finalizers", ", ".join(job.finalizers)))
+    if job.state.value == "failed":
+        lines.append(("Why it stays", ""))
+        ttl = job.ttl_seconds_after_finished
+        lines.append(
+            (
+                "ttl",
+                "no ttlSecondsAfterFinished: it stays, and alerts, until it is deleted" if ttl is None else age(ttl),
+            )
+        )
+    pods = [pod for _, r in state.clusters if r.value for pod in r.value.pods if pod.job_uid and pod.job_uid == job.uid]
+    lines.append(("Pods", ""))
+    for pod in pods:
+        ended = "" if pod.exit_code is None else f", exit {pod.exit_code} {pod.exit_reason or ''}"
+        lines.append((pod.name, f"{pod.phase or '?'} on {pod.node or 'no node'}{ended}".rstrip()))
+    if not pods:
+        lines.append(("", "gone: nobody can tell its exit code or log any more"))
+    view = next((v for v in state.node_views if job.node and job.node in (v.node.name, _kube_name(v))), None)
+    if view is not None:
+        lines += [
+            ("The node it ran on", ""),
+            (view.node.name, view.state.value + (f": {view.why}" if view.why else "")),
+        ]
+        lines += [("throttled", ", ".join(view.facts.throttled))] if view.facts and view.facts.throttled else []
+        lines += port_lines(view.port)[:5] if view.port else []
+    return lines
+
+
+def cronjob_lines(cronjob: CronJob, now: datetime) -> list[Line]:
+    """One CronJob."""
+    return [
+        ("verdict", cronjob.verdict.value),
+        ("schedule", f"{cronjob.schedule or '–'} ({cronjob.time_zone or 'the zone of the cluster'})"),
+        ("last scheduled", local(cronjob.last_scheduled_at)),
+        ("last success", local(cronjob.last_succeeded_at)),
+        ("next run", f"{local(cronjob.next_run_at)} ({until(cronjob.next_run_at, now)})"),
+        ("suspended", "yes" if cronjob.suspended else "no"),
+        ("concurrency", cronjob.concurrency_policy),
+        ("failed Jobs there", str(cronjob.failed_jobs)),
+        ("failedJobsHistoryLimit", _number(cronjob.failed_jobs_history_limit)),
+        ("ttlSecondsAfterFinished", _number(cronjob.job_ttl_s) or "not set: failed Jobs stay until they are deleted"),
+        ("last runs", history(cronjob.history)),
+    ] + [(local(run.at), run.result.value) for run in reversed(cronjob.history)]
+
+
+def account_lines(state: LabState, account: str, now: datetime) -> list[Line]:
+    """One account: host key, login, and every key that opens it."""
+    reading = next((reading for name, reading in state.accounts if name == account), None)
+    host_key = next((key for name, key in state.host_keys if name == account), None)
+    value = reading.value if reading else None
+    lines: list[Line] = [
+        ("read", since(reading.taken_at, now) + " ago" if reading and reading.taken_at else "never"),
+        ("problem", reading.problem if reading and reading.problem else "none"),
+        ("host key", f"{host_key.state.value}: {host_key.key_type} {host_key.fingerprint}" if host_key else None),
+        ("known at", host_key.known_at if host_key else None),
+    ]
+    if value is None:
+        return lines
+    mine = {key.fingerprint: key.comment or key.path or "mine" for key in state.my_keys}
+    lines += [
+        ("account", f"{value.account} ({value.home})"),
+        ("server", value.server_version),
+        ("password login", {True: "offered", False: "off", None: None}[value.password_login]),
+        ("passwordless sudo", {True: "yes", False: "no", None: None}[value.sudo]),
+        ("logged in with", value.login_fingerprint),
+        ("Keys that are there", ""),
+    ]
+    for cell in value.cells:
+        who = (
+            f"mine: {mine[cell.fingerprint]}"
+            if cell.fingerprint in mine
+            else f"UNKNOWN: {cell.comment or 'no comment'}"
+        )
+        lines.append((f"line {cell.line} {cell.state.value}", f"{cell.type} {cell.fingerprint}  {who}"))
+        if cell.options:
+            lines.append(("", f"options: {cell.options}"))
+    lines += [("problem", problem) for problem in value.problems]
+    return lines
+
+
+def _text(lines: list[Line]) -> Text:
+    """Labels in a column; foreign text is made visible, never markup."""
+    text = Text()
+    width = min(26, max((len(label) for label, value in lines if value != ""), default=0))
+    for label, value in lines:
+        if value == "":
+            text.append(f"\n{printable(label)}\n", "bold")
+        else:
+            text.append(f"{printable(label):<{width}}  ", "dim")
+            text.append(f"{'–' if value is None else printable(value)}\n")
+    return text
+
+
+def _number(value: int | None) -> str | None:
+    return None if value is None else str(value)
+
+
+def _or_dash(value: int | None) -> str:
+    return "–" if value is None else str(value)
+
+
+def _size(value: int | None) -> str | None:
+    return None if value is None else size(value)
+
+
+def _cores(facts: NodeFacts | None) -> str | None:
+    if facts is None or facts.cores is None:
+        return None
+    return f"{facts.cores} ({facts.threads} threads)" if facts.threads not in (None, facts.cores) else str(facts.cores)
+
+
+def _memory(facts: NodeFacts | None) -> str | None:
+    if facts is None:
+        return None
+    seen = _size(facts.memory_bytes)
+    return f"{size(facts.board_memory_bytes)} on the board, {seen} for the kernel" if facts.board_memory_bytes else seen
+
+
+def _clock(facts: NodeFacts) -> str | None:
+    if facts.clock_skew_s is None:
+        return None
+    synchronised = {True: "synchronised", False: "NOT synchronised", None: "unknown"}[facts.clock_synchronised]
+    return f"{facts.clock_skew_s:+.0f} s from here, {synchronised}"
+
+
+def _link(port: PoePort) -> str | None:
+    if port.link_up is None:
+        return None
+    return f"up, {port.speed_mbps} Mb/s" if port.link_up and port.speed_mbps else ("up" if port.link_up else "down")
+
+
+def _kube_name(view: NodeView) -> str | None:
+    return view.kubernetes.name if view.kubernetes else None

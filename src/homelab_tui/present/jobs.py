@@ -1,0 +1,170 @@
+"""Rows of the Jobs pane: CronJobs with their verdict, the Jobs that need attention under them."""
+
+from collections import defaultdict
+from datetime import datetime
+
+from homelab_tui.domain.jobs import CronJob, Job, JobState, Run
+from homelab_tui.domain.reading import HealthState
+from homelab_tui.domain.state import LabState
+from homelab_tui.present.documents import reading_health
+from homelab_tui.present.operations import operation_cell, operation_note
+from homelab_tui.present.table import Cell, Column, Row
+from homelab_tui.present.times import age, since, until
+from homelab_tui.present.words import JOB_STATES, NOTHING, RUNS, VERDICTS, alert_cell, seen_cell, state_cell
+
+COLUMNS = (
+    Column("name", "JOB", min_width=16, max_width=44),
+    Column("state", "STATE", min_width=10, max_width=30),
+    Column("node", "NODE", max_width=16, priority=1),
+    Column("reason", "REASON", min_width=10, max_width=44, priority=2),
+    Column("since", "SINCE", align="right", priority=3),
+    Column("alert", "ALERT", max_width=12, priority=4),
+    Column("history", "LAST RUNS", max_width=16, priority=5),
+    Column("next", "NEXT", max_width=18, priority=6),
+    Column("tries", "TRIES", align="right", priority=7),
+    Column("ran", "RAN", align="right", priority=8),
+    Column("cluster", "CLUSTER", max_width=14, priority=9),
+    Column("seen", "SEEN", priority=10),
+    Column("schedule", "SCHEDULE", max_width=30, priority=11),
+)
+_BLANK = Cell("", sort="")
+_URGENT = {verdict: number for number, verdict in enumerate(VERDICTS)}
+_JOB_URGENT = {
+    JobState.FAILED: 0,
+    JobState.FAILING: 0,
+    JobState.DELETING: 1,
+    JobState.RUNNING: 5,
+    JobState.PENDING: 6,
+    JobState.SUSPENDED: 7,
+    JobState.COMPLETE: 8,
+}
+
+
+def rows(state: LabState, now: datetime, *, completed: bool = True) -> tuple[Row, ...]:
+    """What needs a person first: CronJobs by urgency with their Jobs below, stand-alone Jobs among them.
+
+    Without `completed` the Jobs that ended well are left out: their CronJob's row tells of them.
+    """
+    dim = frozenset(
+        name for name, reading in state.clusters if reading_health(reading, now).state is not HealthState.OK
+    )
+    children: dict[tuple[str, str, str], list[Job]] = defaultdict(list)
+    known = {(cronjob.cluster, cronjob.namespace, cronjob.name) for cronjob in state.jobs.cronjobs}
+    alone: list[Job] = []
+    for job in state.jobs.jobs:
+        if job.state is JobState.COMPLETE and not completed:
+            continue
+        parent = (job.id.cluster, job.id.namespace, job.cronjob or "")
+        if parent in known:
+            children[parent].append(job)
+        else:
+            alone.append(job)
+    blocks: list[tuple[tuple[float, str], list[Row]]] = []
+    for cronjob in state.jobs.cronjobs:
+        below = children.get((cronjob.cluster, cronjob.namespace, cronjob.name), [])
+        block = [_cronjob_row(cronjob, now, dim=cronjob.cluster in dim)]
+        block += [_job_row(state, job, now, level=1, dim=job.id.cluster in dim) for job in below]
+        blocks.append(((_URGENT[cronjob.verdict], cronjob.key), block))
+    for job in alone:
+        order = (_JOB_URGENT[job.state] - 0.5, str(job.id))
+        blocks.append((order, [_job_row(state, job, now, level=0, dim=job.id.cluster in dim)]))
+    blocks.sort(key=lambda block: block[0])
+    return tuple(row for _, block in blocks for row in block)
+
+
+def _job_row(state: LabState, job: Job, now: datetime, *, level: int, dim: bool) -> Row:
+    targets = [f"job:{job.id}"]
+    name = job.id.name if level else f"{job.id.namespace}/{job.id.name}"
+    at = job.finished_at or job.started_at or job.created_at
+    limit = "?" if job.backoff_limit is None else job.backoff_limit + 1
+    tries = "–" if job.attempts is None else f"{job.attempts}/{limit}"
+    note = operation_note(state.operations, targets, now)
+    cells = (
+        Cell(name),
+        operation_cell(state.operations, targets, now) or _job_state(job),
+        NOTHING if job.node is None else Cell(job.node),
+        note or Cell(reason(job), "error" if job.state in (JobState.FAILED, JobState.FAILING) else "dim"),
+        Cell(since(at, now), sort=-(at.timestamp()) if at else ""),
+        alert_cell(job.alert),
+        _BLANK,
+        _BLANK,
+        Cell(tries, sort=job.attempts),
+        Cell(age(job.duration_s(now)), sort=job.duration_s(now)),
+        Cell(job.id.cluster, "dim"),
+        seen_cell(job.seen_by),
+        _BLANK,
+    )
+    return Row(key=f"job:{job.id}", cells=cells, dim=dim, level=level)
+
+
+def _job_state(job: Job) -> Cell:
+    if job.superseded and job.state is JobState.FAILED:
+        return Cell("✖ superseded", "warning")
+    return state_cell(JOB_STATES[job.state], job.state.value)
+
+
+def reason(job: Job) -> str:
+    """Why, in a few words: the exit code in words or the container's own reason, then the condition's."""
+    words = []
+    if job.exit_code is not None and job.exit_code != 0:
+        words.append(exit_words(job.exit_code, job.exit_reason))
+    elif job.exit_reason and job.exit_reason not in ("Completed", "Error"):
+        words.append(job.exit_reason)
+    if job.reason:
+        words.append(job.reason)
+    if not words and job.state is JobState.FAILED and job.uid is None:
+        words.append("known to Prometheus alone")
+    if job.failed_indexes:
+        words.append(f"indexes {job.failed_indexes}")
+    return ", ".join(words)
+
+
+def exit_words(code: int, reason: str | None = None) -> str:
+    """An exit code as people know it: 137 is a SIGKILL, which OOMKilled explains."""
+    known = {1: "exit 1", 126: "exit 126 (not executable)", 127: "exit 127 (command not found)"}
+    if reason == "OOMKilled":
+        return f"exit {code} (out of memory)"
+    if code in known:
+        return known[code]
+    if 128 < code < 160:
+        signals = {129: "SIGHUP", 130: "SIGINT", 134: "SIGABRT", 137: "SIGKILL", 139: "SIGSEGV", 143: "SIGTERM"}
+        return f"exit {code} ({signals.get(code, f'signal {code - 128}')})"
+    return f"exit {code}"
+
+
+def _cronjob_row(cronjob: CronJob, now: datetime, *, dim: bool) -> Row:
+    last = cronjob.last_succeeded_at
+    cells = (
+        Cell(f"{cronjob.namespace}/{cronjob.name}"),
+        state_cell(VERDICTS[cronjob.verdict], cronjob.verdict.value, _URGENT[cronjob.verdict]),
+        _BLANK,
+        Cell(f"last success {since(last, now)} ago" if last else "no success known", "dim"),
+        Cell(since(cronjob.last_scheduled_at, now), "dim"),
+        _BLANK,
+        Cell(history(cronjob.history)),
+        Cell("suspended" if cronjob.suspended else until(cronjob.next_run_at, now), "dim"),
+        _BLANK,
+        _BLANK,
+        Cell(cronjob.cluster, "dim"),
+        seen_cell(cronjob.seen_by),
+        Cell(f"{cronjob.schedule or '–'}{' ' + cronjob.time_zone if cronjob.time_zone else ''}", "dim"),
+    )
+    return Row(key=f"cronjob:{cronjob.key}", cells=cells, dim=dim, selectable=False)
+
+
+def history(runs: tuple[Run, ...]) -> str:
+    """The last runs as glyphs, oldest first."""
+    return "".join(RUNS[run.result][0] for run in runs)
+
+
+def empty_text(state: LabState, now: datetime) -> str:
+    """Why there are no rows; never "all green" where nobody answered."""
+    words = [reading_health(reading, now) for _, reading in (*state.clusters, *state.prometheus)]
+    if not words:
+        return "No [[clusters]] and no [[prometheus]] are configured."
+    for kind in (HealthState.NO_DATA, HealthState.DOWN, HealthState.STALE, HealthState.STARTING):
+        found = [word for word in words if word.state is kind]
+        if found:
+            text = found[0].problem or "asking…"
+            return f"NO DATA: {text}" if kind is HealthState.NO_DATA else text
+    return "No Jobs and no CronJobs: both worlds answer, and know none."

@@ -1,0 +1,35 @@
+"""Plans as a person reads them before saying yes."""
+
+from rich.text import Text
+
+from homelab_tui.domain.operations import Plan, Result
+from homelab_tui.present.table import printable
+
+_SHOWN = 12
+
+
+def plan_text(plan: Plan) -> Text:
+    """What will be done to which target, what goes with it, what stands against it."""
+    text = Text()
+    for step in plan.steps[:_SHOWN]:
+        text.append(f"  {printable(step.target)}", "bold")
+        text.append(f"  {printable(step.text)}\n")
+    if len(plan.steps) > _SHOWN:
+        text.append(f"  … and {len(plan.steps) - _SHOWN} more\n", "dim")
+    for note in plan.notes:
+        text.append(f"\n· {printable(note)}", "dim")
+    for warning in plan.warnings:
+        text.append(f"\n! {printable(warning)}", "yellow")
+    for refusal in plan.refusals:
+        text.append(f"\n✖ {printable(refusal)}", "bold red")
+    return text
+
+
+def results_sentence(verb: str, results: tuple[Result, ...]) -> str:
+    """`3 deleted` or `2 of 3 deleted; nuc/backup/x: why not`: for a toast."""
+    failed = [result for result in results if not result.ok]
+    done = len(results) - len(failed)
+    if not failed:
+        return f"{done} {verb}" if len(results) != 1 else f"{results[0].target}: {results[0].detail}"
+    first = f"{failed[0].target}: {failed[0].detail}"
+    return first if len(results) == 1 else f"{done} of {len(results)} {verb}; {first}"
