@@ -1,0 +1,42 @@
+"""The one clock of the demo lab."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from threading import Lock
+
+
+class Clock:
+    """Real time by default; a test freezes it and moves it by hand. Safe to read from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._offset_s = 0.0
+        self._frozen: tuple[datetime, float] | None = None
+
+    def now(self) -> datetime:
+        """The lab's wall clock, aware, in UTC."""
+        with self._lock:
+            base = self._frozen[0] if self._frozen else datetime.now(UTC)
+            return base + timedelta(seconds=self._offset_s)
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that never goes back; differences only."""
+        with self._lock:
+            base = self._frozen[1] if self._frozen else time.monotonic()
+            return base + self._offset_s
+
+    def freeze(self, at: datetime | None = None) -> None:
+        """Stop the clock, at `at` or at this very moment."""
+        now, ticks = self.now(), self.monotonic()
+        with self._lock:
+            self._frozen, self._offset_s = (at or now, ticks), 0.0
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock forward, frozen or not.
+
+        Raises: ValueError for a negative number of seconds.
+        """
+        if seconds < 0:
+            raise ValueError("the lab's clock never goes back")
+        with self._lock:
+            self._offset_s += seconds

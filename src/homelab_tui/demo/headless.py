@@ -1,0 +1,75 @@
+"""The lab as a process of its own: `homelab demo --headless`, and the child behind `homelab demo`."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from homelab_tui.demo.lab import DemoLab
+
+READY = "ready"
+PARENT_POLL_S = 0.5
+_PR_SET_PDEATHSIG = 1
+
+
+def run_headless(write_config: Path, faults: Sequence[str] = (), parent_pid: int | None = None) -> int:
+    """Start the lab, write its config, print READY, serve until SIGTERM, SIGINT or the end of the parent.
+
+    `parent_pid`: whose end ends the lab; None: nobody's. Returns the exit status: 0, or 2 for a bad fault SPEC or a
+    config that cannot be written (said on stderr; nothing was left behind).
+    """
+    try:
+        return asyncio.run(_serve(write_config, faults, parent_pid))
+    except ValueError as error:
+        print(f"homelab demo: {error}", file=sys.stderr)
+    except OSError as error:
+        print(f"homelab demo: the lab could not start: {error}", file=sys.stderr)
+    return 2
+
+
+async def _serve(write_config: Path, faults: Sequence[str], parent_pid: int | None) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, stop.set)
+    if parent_pid is not None:
+        _die_with_parent()
+    async with DemoLab(faults=faults) as lab:
+        lab.write_config(write_config)
+        written = _read(write_config)
+        print(READY, flush=True)
+        try:
+            while not stop.is_set() and not _orphaned(parent_pid):
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), PARENT_POLL_S)
+        finally:
+            # it names ports and files that are about to be gone; one that somebody edited is theirs
+            _remove_unchanged(write_config, written)
+    return 0
+
+
+def _read(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+def _remove_unchanged(path: Path, written: bytes) -> None:
+    with contextlib.suppress(OSError):
+        if path.read_bytes() == written:
+            path.unlink()
+
+
+def _die_with_parent() -> None:
+    """Ask Linux for a SIGTERM at the parent's end; elsewhere the poll sees it."""
+    if sys.platform != "linux":
+        return
+    import ctypes  # only a child needs it
+
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+
+
+def _orphaned(parent_pid: int | None) -> bool:
+    return parent_pid is not None and os.getppid() != parent_pid

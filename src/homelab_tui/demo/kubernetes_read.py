@@ -1,0 +1,296 @@
+"""Reading from the demo's Kubernetes API: get, chunked lists, watches, pod logs."""
+
+import asyncio
+import base64
+import binascii
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timedelta
+
+import msgspec
+from aiohttp import web
+
+from homelab_tui.demo.cluster import DemoCluster
+from homelab_tui.demo.http_server import LoopbackServer
+from homelab_tui.demo.kubelet import Kubelet, Run
+from homelab_tui.demo.kubernetes_access import Target
+from homelab_tui.demo.kubernetes_selectors import Matches, field_selector, label_selector
+from homelab_tui.demo.kubernetes_status import ApiError, not_found, status
+from homelab_tui.demo.objects import Change, Expired, Kind, Object, Stored, parse_rfc3339
+
+JSON = "application/json"
+_TOO_OLD_CONTINUE = (
+    "The provided continue parameter is too old to display a consistent list result. You can start a new list without "
+    "the continue parameter, or use the continue token in this response to retrieve the remainder of the results. "
+    "Continuing with the provided token results in an inconsistent list - objects that were created, modified, or "
+    "deleted between the time the first chunk was returned and now may show up in the list."
+)
+
+
+class Reads:
+    """get, list, watch and log of one cluster."""
+
+    def __init__(self, cluster: DemoCluster, kubelet: Kubelet, *, bookmark_s: float = 10.0) -> None:
+        """`bookmark_s`: how often a watch that allows bookmarks gets one (a real server: about a minute)."""
+        self.cluster = cluster
+        self.store = cluster.store
+        self.kubelet = kubelet
+        self.bookmark_s = bookmark_s
+        self.gone_as_status = False
+        """True: a watch from a forgotten version is refused with HTTP 410 instead of an ERROR event."""
+        self._snapshots: dict[int, list[Stored]] = {}
+
+    def get(self, target: Target) -> web.Response:
+        """One object."""
+        stored = self.store.get(target.kind.resource, target.namespace, target.name)
+        if stored is None:
+            raise not_found(target.kind, target.name)
+        return web.Response(body=stored.raw, content_type=JSON)
+
+    # -- lists ---------------------------------------------------------------------------------------------------------
+
+    def collection(self, target: Target, query: dict[str, str]) -> web.Response:
+        """A collection, whole or in chunks of `limit` from one consistent snapshot."""
+        kind, matches = target.kind, _matcher(target.kind, query)
+        limit, start, version = _limit(query), ("", ""), self.store.version
+        if token := query.get("continue"):
+            version, start = self._continued(token)
+        items = self._snapshot(kind, target.namespace, version)
+        plain = not (query.get("labelSelector") or query.get("fieldSelector"))
+        page: list[Stored] = []
+        meta: Object = {"resourceVersion": str(version)}
+        candidates = [stored for stored in items if _key(stored) > start]
+        for index, stored in enumerate(candidates):
+            if limit and len(page) == limit:
+                self._snapshots[version] = items
+                meta["continue"] = _token(version, _key(page[-1]))
+                if plain:
+                    meta["remainingItemCount"] = len(candidates) - index
+                break
+            if matches(stored.body):
+                page.append(stored)
+        head = {"kind": f"{kind.kind}List", "apiVersion": kind.api_version, "metadata": meta}
+        body = msgspec.json.encode(head)[:-1] + b',"items":[' + b",".join(stored.raw for stored in page) + b"]}"
+        return web.Response(body=body, content_type=JSON, headers={"Cache-Control": "no-cache, private"})
+
+    def _snapshot(self, kind: Kind, namespace: str, version: int) -> list[Stored]:
+        if version != self.store.version and version in self._snapshots:
+            return self._snapshots[version]
+        return self.store.all(kind.resource, namespace or None)
+
+    def _continued(self, token: str) -> tuple[int, tuple[str, str]]:
+        try:
+            parts = msgspec.json.decode(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+            version, (space, name) = int(parts["rv"]), parts["start"].split("/", 1)
+        except (binascii.Error, ValueError, KeyError, TypeError, msgspec.MsgspecError) as error:
+            raise ApiError(400, "continue key is not valid: illegal base64 data at input byte 0") from error
+        if version < self.store.oldest:
+            problem = ApiError(410, _TOO_OLD_CONTINUE)
+            problem.status["metadata"] = {"continue": _token(self.store.version, (space, name))}
+            raise problem
+        return version, (space, name)
+
+    def forget_snapshots(self) -> None:
+        """As etcd's compaction does to the chunked lists that are under way."""
+        self._snapshots.clear()
+
+    # -- watches -------------------------------------------------------------------------------------------------------
+
+    async def watch(
+        self, target: Target, query: dict[str, str], request: web.BaseRequest, server: LoopbackServer
+    ) -> web.StreamResponse:
+        """A stream of events from `resourceVersion` on, one JSON document a line."""
+        kind, matches = target.kind, _matcher(target.kind, query)
+        if target.name:
+            matches = field_selector(f"metadata.name={target.name}", kind)
+        given = query.get("resourceVersion", "")
+        if given and not given.isdigit():
+            raise ApiError(400, f'Invalid value: "{given}": strconv.ParseUint: parsing "{given}": invalid syntax')
+        initial = given in ("", "0") or query.get("sendInitialEvents") in ("1", "true")
+        version = self.store.version if initial else int(given)
+        if not initial and version < self.store.oldest and self.gone_as_status:
+            raise self._too_old(version)
+        response = web.StreamResponse(headers={"Content-Type": JSON, "Cache-Control": "no-cache, private"})
+        response.enable_chunked_encoding()
+        await response.prepare(request)
+        lines = self._events(target, query, matches, version, initial=initial)
+        try:
+            async for line in lines:
+                await server.silence()
+                await response.write(line)
+        except ConnectionError:
+            return response  # the client went away
+        return response
+
+    async def _events(
+        self, target: Target, query: dict[str, str], matches: Matches, version: int, *, initial: bool
+    ) -> AsyncIterator[bytes]:
+        kind = target.kind
+        bookmarks = query.get("allowWatchBookmarks") in ("1", "true", "True")
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + float(query.get("timeoutSeconds") or 1800)
+        if initial:
+            for stored in self.store.all(kind.resource, target.namespace or None):
+                if matches(stored.body):
+                    yield _line("ADDED", stored.raw)
+            if query.get("sendInitialEvents") in ("1", "true") and bookmarks:
+                yield self._bookmark(kind, version, {"k8s.io/initial-events-end": "true"})
+        wake = asyncio.Event()
+        unsubscribe = self.store.subscribe(lambda change: wake.set() if change.resource == kind.resource else None)
+        bookmark_at = loop.time() + self.bookmark_s
+        try:
+            while True:
+                wake.clear()
+                try:
+                    changes, version = self.store.changes_since(version), max(version, self.store.version)
+                except Expired:
+                    yield _line("ERROR", msgspec.json.encode(self._too_old(version).status))
+                    return
+                lines = [line for change in changes if (line := _event(change, target, matches))]
+                if lines:
+                    yield b"".join(lines)
+                now = loop.time()
+                if now >= ends_at:
+                    return
+                if bookmarks and (now >= bookmark_at):
+                    yield self._bookmark(kind, version, None)
+                    bookmark_at = now + self.bookmark_s
+                pause = min(ends_at, bookmark_at if bookmarks else ends_at) - now
+                try:
+                    async with asyncio.timeout(pause):
+                        await wake.wait()
+                except TimeoutError:
+                    continue
+        finally:
+            unsubscribe()
+
+    def _too_old(self, version: int) -> ApiError:
+        return ApiError(410, f"too old resource version: {version} ({self.store.oldest})")
+
+    def _bookmark(self, kind: Kind, version: int, annotations: Object | None) -> bytes:
+        meta: Object = {"resourceVersion": str(version), "creationTimestamp": None}
+        if annotations:
+            meta["annotations"] = annotations
+        body: Object = {"kind": kind.kind, "apiVersion": kind.api_version, "metadata": meta, "spec": {}, "status": {}}
+        return _line("BOOKMARK", msgspec.json.encode(body))
+
+    # -- logs ----------------------------------------------------------------------------------------------------------
+
+    async def log(
+        self, target: Target, query: dict[str, str], request: web.BaseRequest, server: LoopbackServer
+    ) -> web.StreamResponse:
+        """A container's log as text; of the API's options all but `insecureSkipTLSVerifyBackend` count."""
+        run = self._run_of(target, query)
+        show = _log_format(query)
+        now = self.cluster.clock.now()
+        lines = run.lines(now)
+        shown = _since(lines, query, now)
+        if (tail := query.get("tailLines")) is not None:
+            shown = shown[len(shown) - min(int(tail), len(shown)) :]
+        text = "".join(show(at, line) for at, line in shown).encode()
+        if limit := query.get("limitBytes"):
+            text = text[: int(limit)]
+        if query.get("follow") not in ("1", "true", "True"):
+            return web.Response(body=text, content_type="text/plain")
+        response = web.StreamResponse(headers={"Content-Type": "text/plain"})
+        response.enable_chunked_encoding()
+        await response.prepare(request)
+        try:
+            await response.write(text)
+            seen = len(lines)
+            while run.ended_at is None or seen < len(run.lines(self.cluster.clock.now())):
+                await server.silence()
+                lines = run.lines(self.cluster.clock.now())
+                for at, line in lines[seen:]:
+                    await response.write(show(at, line).encode())
+                seen = len(lines)
+                await asyncio.sleep(0.1)
+                if self.store.get("pods", target.namespace, target.name) is None:
+                    break
+        except ConnectionError:
+            pass  # the client went away
+        return response
+
+    def _run_of(self, target: Target, query: dict[str, str]) -> Run:
+        stored = self.store.get("pods", target.namespace, target.name)
+        if stored is None:
+            raise not_found(target.kind, target.name)
+        pod, names = stored.body, [item["name"] for item in stored.body["spec"]["containers"]]
+        container = query.get("container") or names[0]
+        if container not in names:
+            raise ApiError(400, f"container {container} is not valid for pod {target.name}")
+        node = pod["spec"].get("nodeName")
+        if node in self.kubelet.machines and self.kubelet.machines[node].power != "on":
+            address = self.kubelet.machines[node].address
+            where = f"https://{address}:10250/containerLogs/{target.namespace}/{target.name}/{container}"
+            raise ApiError(500, f'Get "{where}": dial tcp {address}:10250: connect: no route to host', "InternalError")
+        runs = self.kubelet.runs.get(pod["metadata"]["uid"], [])
+        if query.get("previous") in ("1", "true", "True"):
+            if len(runs) < 2:
+                raise ApiError(400, f'previous terminated container "{container}" in pod "{target.name}" not found')
+            return runs[-2]
+        if not runs:
+            why = "ContainerCreating" if node else "no host assigned"
+            raise ApiError(400, f'container "{container}" in pod "{target.name}" is waiting to start: {why}')
+        return runs[-1]
+
+
+def _log_format(query: dict[str, str]) -> Callable[[datetime, str], str]:
+    if query.get("timestamps") in ("1", "true", "True"):
+        return lambda at, line: f"{at:%Y-%m-%dT%H:%M:%S.%f}000Z {line}\n"
+    return lambda at, line: f"{line}\n"
+
+
+def _since(lines: list[tuple[datetime, str]], query: dict[str, str], now: datetime) -> list[tuple[datetime, str]]:
+    since: datetime | None = None
+    if seconds := query.get("sinceSeconds"):
+        since = now - timedelta(seconds=int(seconds))
+    elif stamp := query.get("sinceTime"):
+        since = parse_rfc3339(stamp)
+    return [(at, line) for at, line in lines if since is None or at >= since]
+
+
+def _event(change: Change, target: Target, matches: Matches) -> bytes | None:
+    """The line of a change for a selective watcher: what leaves the selection reads as DELETED."""
+    if change.resource != target.kind.resource:
+        return None
+    body = change.stored.body
+    if target.namespace and body["metadata"].get("namespace") != target.namespace:
+        return None
+    was = change.previous is not None and matches(change.previous)
+    now = change.type != "DELETED" and matches(body)
+    if not was and not now:
+        return None
+    shown = "DELETED" if not now else ("MODIFIED" if was else "ADDED")
+    return _line(shown, change.stored.raw)
+
+
+def _line(kind: str, raw: bytes) -> bytes:
+    return b'{"type":"' + kind.encode() + b'","object":' + raw + b"}\n"
+
+
+def _matcher(kind: Kind, query: dict[str, str]) -> Matches:
+    by_label = label_selector(query.get("labelSelector", ""))
+    by_field = field_selector(query.get("fieldSelector", ""), kind)
+    return lambda body: by_label(body) and by_field(body)
+
+
+def _limit(query: dict[str, str]) -> int:
+    text = query.get("limit", "0")
+    if not text.isdigit():
+        raise ApiError(400, f'Invalid value: "{text}": strconv.ParseInt: parsing "{text}": invalid syntax')
+    return int(text)
+
+
+def _key(stored: Stored) -> tuple[str, str]:
+    meta = stored.body["metadata"]
+    return meta.get("namespace", ""), meta["name"]
+
+
+def _token(version: int, key: tuple[str, str]) -> str:
+    raw = msgspec.json.encode({"v": "meta.k8s.io/v1", "rv": version, "start": "/".join(key)})
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def gone_status(version: int, oldest: int) -> Object:
+    """The 410 Status of a watch, for tests that want to compare."""
+    return status(410, f"too old resource version: {version} ({oldest})")

@@ -1,0 +1,301 @@
+"""Writing to the demo's Kubernetes API: create, replace, merge-patch, delete, access reviews."""
+
+import re
+from collections.abc import Callable
+
+import msgspec
+from aiohttp import web
+
+from homelab_tui.demo.cluster import DemoCluster
+from homelab_tui.demo.cronjobs import with_defaults
+from homelab_tui.demo.garbage import GarbageCollector
+from homelab_tui.demo.kubernetes_access import Target, User
+from homelab_tui.demo.kubernetes_status import ApiError, answer, conflict, exists, invalid, not_found, success
+from homelab_tui.demo.objects import Kind, Object, copied, rfc3339
+
+POLICIES = ("Background", "Foreground", "Orphan")
+ORPHAN_WARNING = (
+    "child pods are preserved by default when jobs are deleted; "
+    "set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning"
+)
+_IMMUTABLE_JOB = ("template", "selector", "completions", "completionMode", "podFailurePolicy", "backoffLimitPerIndex")
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_MERGE = ("application/merge-patch+json", "application/strategic-merge-patch+json")
+
+
+class Writes:
+    """create, update, patch and delete of one cluster."""
+
+    def __init__(self, cluster: DemoCluster, garbage: GarbageCollector) -> None:
+        self.cluster = cluster
+        self.store = cluster.store
+        self.garbage = garbage
+
+    # -- create --------------------------------------------------------------------------------------------------------
+
+    def create(self, target: Target, query: dict[str, str], raw: bytes) -> web.Response:
+        """A new object in a collection."""
+        body = _decode(raw)
+        kind = target.kind
+        if body.get("kind") not in (None, kind.kind) or body.get("apiVersion") not in (None, kind.api_version):
+            got = f"{body.get('apiVersion')}, Kind={body.get('kind')}"
+            raise ApiError(
+                400,
+                f"the API version in the data ({got}) does not match the expected API version "
+                f"({kind.api_version}, Kind={kind.kind})",
+            )
+        meta = body.setdefault("metadata", {})
+        if kind.namespaced:
+            if meta.setdefault("namespace", target.namespace) != target.namespace:
+                raise ApiError(
+                    400, "the namespace of the provided object does not match the namespace sent on the request"
+                )
+            if self.store.get("namespaces", "", target.namespace) is None:
+                raise ApiError(
+                    404,
+                    f'namespaces "{target.namespace}" not found',
+                    details={"name": target.namespace, "kind": "namespaces"},
+                )
+        if not meta.get("name") and meta.get("generateName"):
+            meta["name"] = meta["generateName"][:58] + self.cluster.random_suffix()
+        for given in ("uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "generation"):
+            meta.pop(given, None)
+        self._validate(kind, body)
+        if self.store.get(kind.resource, meta.get("namespace", ""), meta["name"]) is not None:
+            raise exists(kind, meta["name"])
+        if kind.resource == "jobs":
+            body["status"] = {}
+            with_defaults(body, self.cluster)
+        if kind.resource == "namespaces":
+            meta.setdefault("labels", {})["kubernetes.io/metadata.name"] = meta["name"]
+            body |= {"spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"}}
+        if kind.resource == "cronjobs":
+            _default_cron_job(body)
+        if query.get("dryRun") == "All":
+            body |= {"apiVersion": kind.api_version, "kind": kind.kind}
+            meta["creationTimestamp"] = rfc3339(self.cluster.clock.now())
+            return answer(body, 201)
+        self.store.create(kind.resource, body)
+        return answer(body, 201)
+
+    def _validate(self, kind: Kind, body: Object) -> None:
+        name = body["metadata"].get("name", "")
+        if not name:
+            raise invalid(
+                kind, "", "metadata.name", "Required value: name or generateName is required", "FieldValueRequired"
+            )
+        longest = {"jobs": 63, "cronjobs": 52}.get(kind.resource, 253)
+        if len(name) > longest:
+            raise invalid(
+                kind, name, "metadata.name", f'Invalid value: "{name}": must be no more than {longest} characters'
+            )
+        if not _NAME.fullmatch(name):
+            rule = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.'"
+            raise invalid(kind, name, "metadata.name", f'Invalid value: "{name}": {rule}')
+        if kind.resource == "cronjobs":
+            body = {"spec": body.get("spec", {}).get("jobTemplate", {}).get("spec", {})}
+        if kind.resource in ("jobs", "cronjobs"):
+            template = body.get("spec", {}).get("template", {}).get("spec", {})
+            if not template.get("containers"):
+                raise invalid(kind, name, "spec.template.spec.containers", "Required value", "FieldValueRequired")
+            if template.get("restartPolicy") not in ("Never", "OnFailure"):
+                found = template.get("restartPolicy", "Always")
+                why = f'Required value: valid values: "OnFailure", "Never" (got "{found}")'
+                raise invalid(kind, name, "spec.template.spec.restartPolicy", why, "FieldValueRequired")
+
+    # -- change --------------------------------------------------------------------------------------------------------
+
+    def patch(self, target: Target, query: dict[str, str], raw: bytes, content_type: str) -> web.Response:
+        """A merge patch (RFC 7386). Strategic patches are taken where they mean the same: no lists in them."""
+        patch = _decode(raw)
+        if content_type not in _MERGE or (content_type != _MERGE[0] and _has_list(patch)):
+            accepted = "application/merge-patch+json"
+            raise ApiError(
+                415, f"the body of the request was in an unknown format - accepted media types include: {accepted}"
+            )
+        return self._change(target, query, lambda body: _merge(body, patch))
+
+    def replace(self, target: Target, query: dict[str, str], raw: bytes) -> web.Response:
+        """A whole object in place of the old one."""
+        body = _decode(raw)
+        if body.get("metadata", {}).get("name") != target.name:
+            raise ApiError(
+                400,
+                f"the name of the object ({body.get('metadata', {}).get('name')}) "
+                f"does not match the name on the URL ({target.name})",
+            )
+        return self._change(target, query, lambda old: {**body, "metadata": {**old["metadata"], **body["metadata"]}})
+
+    def _change(self, target: Target, query: dict[str, str], act: "Callable[[Object], Object]") -> web.Response:
+        kind, key = target.kind, (target.namespace, target.name)
+        old = self.store.body(kind.resource, *key)
+        if old is None:
+            raise not_found(kind, target.name)
+        new = act(copied(old))
+        meta = new["metadata"]
+        if meta.get("resourceVersion", "") not in ("", None, old["metadata"]["resourceVersion"]):
+            why = "the object has been modified; please apply your changes to the latest version and try again"
+            raise conflict(kind, target.name, why)
+        if meta.get("uid") != old["metadata"]["uid"]:
+            wanted, found = meta.get("uid"), old["metadata"]["uid"]
+            why = f"Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}"
+            raise conflict(kind, target.name, why)
+        for fixed in ("name", "namespace", "creationTimestamp", "resourceVersion", "generation"):
+            if fixed in old["metadata"]:
+                meta[fixed] = old["metadata"][fixed]
+        if target.subresource != "status" and kind.resource in ("jobs", "cronjobs"):
+            new["status"] = old["status"]
+        if kind.resource == "jobs":
+            self._immutable(kind, target.name, old, new)
+        if query.get("dryRun") == "All":
+            return answer(new)
+        self.store.update(kind.resource, new)
+        if meta.get("deletionTimestamp") and not meta.get("finalizers"):
+            self.store.remove(kind.resource, *key)
+        return answer(new)
+
+    def _immutable(self, kind: Kind, name: str, old: Object, new: Object) -> None:
+        for field in _IMMUTABLE_JOB:
+            if old["spec"].get(field) != new["spec"].get(field):
+                shown = msgspec.json.encode(new["spec"].get(field)).decode()[:200]
+                raise invalid(kind, name, f"spec.{field}", f"Invalid value: {shown}: field is immutable")
+        ttl = new["spec"].get("ttlSecondsAfterFinished")
+        if ttl is not None and (not isinstance(ttl, int) or ttl < 0):
+            why = f"Invalid value: {ttl}: must be greater than or equal to 0"
+            raise invalid(kind, name, "spec.ttlSecondsAfterFinished", why)
+
+    # -- delete --------------------------------------------------------------------------------------------------------
+
+    def delete(self, target: Target, query: dict[str, str], raw: bytes) -> web.Response:
+        """One object. DeleteOptions in the body win; the query counts only when there is no body."""
+        kind = target.kind
+        stored = self.store.get(kind.resource, target.namespace, target.name)
+        options = delete_options(query, raw)
+        if stored is None:
+            raise not_found(kind, target.name)
+        meta = stored.body["metadata"]
+        _check_preconditions(kind, meta, options.get("preconditions") or {})
+        policy, warning = _policy(kind, options), None
+        if policy is None:
+            policy = "Orphan" if kind.resource == "jobs" else "Background"
+            warning = ORPHAN_WARNING if kind.resource == "jobs" else None
+        if query.get("dryRun") == "All" or options.get("dryRun") == ["All"]:
+            return answer(success(kind, target.name, meta["uid"]), warning=warning)
+        left = self.garbage.delete(kind.resource, stored.body, policy, options.get("gracePeriodSeconds"))
+        return answer(left or success(kind, target.name, meta["uid"]), warning=warning)
+
+    def evict(self, target: Target, raw: bytes) -> web.Response:
+        """The eviction of a pod, as `kubectl drain` asks for it. The lab has no disruption budgets."""
+        stored = self.store.get("pods", target.namespace, target.name)
+        if stored is None:
+            raise not_found(target.kind, target.name)
+        options = _decode(raw).get("deleteOptions") or {}
+        _check_preconditions(target.kind, stored.body["metadata"], options.get("preconditions") or {})
+        self.garbage.delete("pods", stored.body, "Background", options.get("gracePeriodSeconds"))
+        return answer({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}, 201)
+
+    def delete_collection(self, target: Target, found: list[Object], query: dict[str, str], raw: bytes) -> web.Response:
+        """Every selected object of a collection."""
+        options = delete_options(query, raw)
+        policy = _policy(target.kind, options) or ("Orphan" if target.kind.resource == "jobs" else "Background")
+        for body in found:
+            self.garbage.delete(target.kind.resource, body, policy, options.get("gracePeriodSeconds"))
+        kind = target.kind
+        meta = {"resourceVersion": str(self.store.version)}
+        return answer({"kind": f"{kind.kind}List", "apiVersion": kind.api_version, "metadata": meta, "items": found})
+
+    def access_review(self, user: User, raw: bytes) -> web.Response:
+        """SelfSubjectAccessReview: may this user do that?"""
+        body = _decode(raw)
+        attributes = body.get("spec", {}).get("resourceAttributes")
+        if not attributes:
+            raise ApiError(
+                422,
+                'SelfSubjectAccessReview.authorization.k8s.io "" is invalid: spec.resourceAttributes: Invalid value: '
+                "null: exactly one of nonResourceAttributes or resourceAttributes must be specified",
+            )
+        resource = attributes.get("resource", "")
+        allowed = user.may(attributes.get("verb", ""), resource, attributes.get("namespace", ""))
+        review: Object = {"kind": "SelfSubjectAccessReview", "apiVersion": "authorization.k8s.io/v1"}
+        review |= {"metadata": {"creationTimestamp": None}, "spec": body["spec"]}
+        return answer(review | {"status": {"allowed": allowed} | ({"reason": "RBAC: allowed"} if allowed else {})}, 201)
+
+
+def delete_options(query: dict[str, str], raw: bytes) -> Object:
+    """The DeleteOptions of a request: its body if there is one, else its query. Raises: ApiError 400."""
+    if raw.strip():
+        options = _decode(raw)
+        if options.get("kind") not in (None, "DeleteOptions"):
+            raise ApiError(
+                400, f'no kind "{options.get("kind")}" is registered for the internal version of group "meta.k8s.io"'
+            )
+        return options
+    options = {name: query[name] for name in ("propagationPolicy",) if name in query}
+    if query.get("gracePeriodSeconds", "").isdigit():
+        options["gracePeriodSeconds"] = int(query["gracePeriodSeconds"])
+    return options
+
+
+def _policy(kind: Kind, options: Object) -> str | None:
+    policy = options.get("propagationPolicy")
+    if policy is not None and policy not in POLICIES:
+        allowed = ", ".join(f'"{name}"' for name in ("Foreground", "Background", "Orphan")) + ", nil"
+        why = f'Invalid value: "{policy}": must be one of [{allowed}]'
+        message = f'DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: {why}'
+        raise ApiError(422, message, details={"group": "meta.k8s.io", "kind": "DeleteOptions"})
+    return str(policy) if policy else None
+
+
+def _check_preconditions(kind: Kind, meta: Object, wanted: Object) -> None:
+    uid, version = wanted.get("uid"), wanted.get("resourceVersion")
+    if uid is not None and uid != meta["uid"]:
+        why = (
+            f"the UID in the precondition ({uid}) does not match the UID in record ({meta['uid']}). "
+            "The object might have been deleted and then recreated"
+        )
+        raise conflict(kind, meta["name"], why, by_kind=True)
+    if version is not None and version != meta["resourceVersion"]:
+        why = (
+            f"the ResourceVersion in the precondition ({version}) does not match the ResourceVersion in record "
+            f"({meta['resourceVersion']}). The object might have been modified"
+        )
+        raise conflict(kind, meta["name"], why, by_kind=True)
+
+
+def _default_cron_job(body: Object) -> None:
+    spec = body["spec"]
+    for field, default in (
+        ("concurrencyPolicy", "Allow"),
+        ("suspend", False),
+        ("successfulJobsHistoryLimit", 3),
+        ("failedJobsHistoryLimit", 1),
+    ):
+        spec.setdefault(field, default)
+    body["status"] = {}
+
+
+def _decode(raw: bytes) -> Object:
+    unread = "the object provided is unrecognized (must be of type Object): couldn't get version/kind; json parse error"
+    try:
+        found = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ApiError(400, f"{unread}: {error}") from error
+    if not isinstance(found, dict):
+        raise ApiError(400, f"{unread}: not an object")
+    return found
+
+
+def _merge(base: Object, patch: Object) -> Object:
+    for name, value in patch.items():
+        if value is None:
+            base.pop(name, None)
+        elif isinstance(value, dict):
+            inner = base.get(name)
+            base[name] = _merge(inner if isinstance(inner, dict) else {}, value)
+        else:
+            base[name] = value
+    return base
+
+
+def _has_list(value: object) -> bool:
+    return isinstance(value, list) or (isinstance(value, dict) and any(_has_list(inner) for inner in value.values()))

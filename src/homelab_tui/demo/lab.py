@@ -1,0 +1,267 @@
+"""The embedded demo lab: every server of a home cluster on loopback, for the demo and for tests."""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from homelab_tui.demo.alertmanager import DemoAlertmanager
+from homelab_tui.demo.certificates import Authority
+from homelab_tui.demo.config_file import (
+    ClusterAddress,
+    client_tables,
+    cluster_tables,
+    kubeconfig,
+    node_table,
+    ssh_config,
+    switch_table,
+    write_key,
+)
+from homelab_tui.demo.faults import Faults
+from homelab_tui.demo.scraper import ScrapeOptions
+from homelab_tui.demo.secrets_on_disk import Scratch, write_private
+from homelab_tui.demo.site import DemoSite, SiteOptions
+from homelab_tui.demo.story import Story
+from homelab_tui.demo.world import Clock, World
+
+CLUSTERS = ("nuc", "pi")
+BEAT_S = 0.05
+"""How often the world is moved to the present."""
+WITHOUT_LAPTOP_KEY = ("nuc03", "rpi02", "rpi04")
+"""Nodes that do not know the second key, so that there is something to push."""
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LabOptions:
+    """What a lab is made of."""
+
+    seed: int = 1
+    nodes: int = 8
+    story: bool = True
+    """True: rpi03 browns out 12 s after the start, and nuc02 has lost a memory module."""
+    boot_s: float = 4.0
+    search_s: float = 2.0
+    tls: bool = True
+    ssh: bool = True
+    """False: no SSH servers (a test that needs none starts faster); the config has no nodes then."""
+    snmp: bool = True
+    site: SiteOptions = field(default_factory=SiteOptions)
+
+    @classmethod
+    def of(cls, **settings: Any) -> Self:
+        """Options from the flat names of this class, `SiteOptions` and `ScrapeOptions`: `of(jobs=1000, interval_s=1)`.
+
+        Raises: TypeError for a name that none of them has.
+        """
+
+        def taken(kind: type) -> dict[str, Any]:
+            return {item.name: settings.pop(item.name) for item in fields(kind) if item.name in settings}
+
+        scrape, site = ScrapeOptions(**taken(ScrapeOptions)), taken(SiteOptions)
+        options = cls(**{"site": SiteOptions(**{"scrape": scrape, **site}), **taken(cls)})
+        if settings:
+            raise TypeError(f"the lab has no option {', '.join(settings)}")
+        return options
+
+
+class DemoLab:
+    """`async with DemoLab() as lab: lab.write_config(path)`. Everything is on 127.0.0.1 and gone at the exit."""
+
+    def __init__(
+        self,
+        options: LabOptions | None = None,
+        *,
+        faults: Iterable[str] = (),
+        clock: Clock | None = None,
+        **settings: Any,
+    ) -> None:
+        """`faults`: SPECs that are on from the start; `settings`: single options by name instead of `options`.
+
+        Raises: ValueError for a bad SPEC, TypeError for an unknown option.
+        """
+        self.options = options or LabOptions.of(**settings)
+        chosen = self.options
+        self.world = World(
+            clock,
+            chosen.seed,
+            nodes=chosen.nodes,
+            boot_s=chosen.boot_s,
+            search_s=chosen.search_s,
+            drift=chosen.story,
+        )
+        targets = {"ssh": tuple(self.world.nodes), "snmp": (self.world.switch.name,)}
+        self.faults = Faults({**targets, "kubernetes": CLUSTERS, "prometheus": CLUSTERS, "alertmanager": ("main",)})
+        for spec in faults:
+            self.faults.apply(spec)
+        self.sites: dict[str, DemoSite] = {}
+        self.ssh_ports: dict[str, int] = {}
+        self.snmp_port: int | None = None
+        self.community = secrets.token_urlsafe(12)
+        self.write_community = secrets.token_urlsafe(12)
+        self.passwords: dict[str, str] = {}
+        """Node -> password of its account, where password login is on."""
+        self._authorities: dict[str, Authority] = {}
+        self.alertmanager = DemoAlertmanager(self.world.clock, self.faults)
+        self._scratch: Scratch | None = None
+        self._stack = contextlib.AsyncExitStack()
+
+    # -- life ----------------------------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        """Start every server. Raises: OSError when loopback or the temporary directory cannot be used."""
+        try:
+            scratch = self._scratch = Scratch()
+            self._stack.callback(scratch.remove)
+            self._make_sites()
+            self._write_client_files()
+            await self.alertmanager.start()
+            self._stack.push_async_callback(self.alertmanager.stop)
+            async with asyncio.TaskGroup() as group:
+                for site in self.sites.values():
+                    site.prometheus.notify = self.alertmanager.receive
+                    group.create_task(site.start())
+                    self._stack.push_async_callback(site.stop)
+                if self.options.ssh:
+                    group.create_task(self._start_ssh())
+                if self.options.snmp:
+                    group.create_task(self._start_snmp())
+            write_private(self.kubeconfig, kubeconfig(self._addresses()))
+            beat = asyncio.create_task(self._beat())
+            self._stack.push_async_callback(_cancelled, beat)
+            if self.options.story:
+                Story(self.sites["pi"]).begin()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop everything, remove the scratch directory."""
+        await self._stack.aclose()
+
+    @property
+    def scratch(self) -> Path:
+        """The private directory of this run. Raises: RuntimeError before the start."""
+        if self._scratch is None:
+            raise RuntimeError("the lab is not started")
+        return self._scratch.path
+
+    @property
+    def home(self) -> Path:
+        """The throw-away home: `.ssh` with two key pairs, config and known_hosts; `state` for XDG_STATE_HOME."""
+        return self.scratch / "home"
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The kubeconfig of both clusters; contexts `<user>@<cluster>`, users as in `lab_users`."""
+        return self.home / ".kube" / "config"
+
+    def write_config(self, path: Path) -> Path:
+        """Write a configuration, mode 0600, that points the product at this lab. Raises: OSError."""
+        ssh, switch = self.home / ".ssh", self.world.switch.name
+        parts = [
+            "# Written by `homelab demo`. Everything in here is thrown away when the demo ends.\n",
+            *(
+                node_table(self.world.nodes[name], port, self.world.switch.name)
+                for name, port in self.ssh_ports.items()
+            ),
+        ]
+        if self.snmp_port is not None:
+            communities = {name: self.scratch / name for name in ("community", "write_community")}
+            parts.append(switch_table(switch, self.snmp_port, communities))
+        parts += [cluster_tables(address, self.kubeconfig) for address in self._addresses()]
+        parts.append(f'[[alertmanagers]]\nname = "main"\nurl = "{self.alertmanager.url}"\n')
+        keys = [ssh / "id_ed25519.pub", ssh / "id_laptop.pub"]
+        parts.append(client_tables(ssh / "config", ssh / "known_hosts", keys))
+        return write_private(path, "\n".join(parts))
+
+    def step(self) -> None:
+        """Move the whole lab to the present at once, for a test that moved the clock."""
+        self.world.tick()
+        for site in self.sites.values():
+            site.beat()
+
+    # -- inside --------------------------------------------------------------------------------------------------------
+
+    def _make_sites(self) -> None:
+        for name in CLUSTERS:
+            tls = ca = None
+            if self.options.tls:
+                authority = self._authorities[name] = Authority(f"{name}-ca")
+                tls, ca = authority.server_context(self.scratch), authority.certificate.decode()
+            site = self.options.site if name == CLUSTERS[0] else replace(self.options.site, jobs=0, cronjobs=0)
+            self.sites[name] = DemoSite(name, self.world, self.faults, site, tls, ca=ca, story=self.options.story)
+
+    def _write_client_files(self) -> None:
+        scratch = self._scratch
+        if scratch is None:
+            raise RuntimeError("the lab is not started")
+        ssh = scratch.directory("home", ".ssh")
+        scratch.directory("home", "state")
+        scratch.secret("community", self.community + "\n")
+        scratch.secret("write_community", self.write_community + "\n")
+        write_private(ssh / "config", ssh_config(ssh, ssh / "known_hosts"))
+        write_private(ssh / "known_hosts", "")
+        mine = write_key(ssh, "id_ed25519", "demo@homelab")
+        laptop = write_key(ssh, "id_laptop", "laptop@homelab")
+        self.authorized = {name: [mine] if name in WITHOUT_LAPTOP_KEY else [mine, laptop] for name in self.world.nodes}
+
+    async def _start_ssh(self) -> None:
+        # paramiko is heavy, and a lab without SSH does not need it
+        from homelab_tui.demo.ssh import DemoSshServers
+
+        self.passwords = {
+            name: secrets.token_urlsafe(9) for name, node in self.world.nodes.items() if node.kind == "nuc"
+        }
+        for name, password in self.passwords.items():
+            write_private(self.scratch / "passwords" / name, password + "\n")
+        servers = DemoSshServers(
+            self.world,
+            self.faults,
+            self.scratch / "nodes",
+            self.authorized,
+            self.scratch / "host_keys",
+            self.passwords,
+            rsa_host_keys=False,
+        )
+        self._stack.push_async_callback(servers.stop)
+        self.ssh_ports = await servers.start()
+        write_private(self.home / ".ssh" / "known_hosts", "".join(f"{line}\n" for line in servers.known_hosts_lines()))
+
+    async def _start_snmp(self) -> None:
+        # pysnmp loads a dozen MIB modules, and a lab without a switch does not need it
+        from homelab_tui.demo.snmp import DemoSnmpAgent
+
+        agent = DemoSnmpAgent(self.world, self.faults, self.community, self.write_community)
+        self._stack.push_async_callback(agent.stop)
+        self.snmp_port = await agent.start()
+
+    def _addresses(self) -> list[ClusterAddress]:
+        return [
+            ClusterAddress(
+                name, site.kubernetes.url, site.kubernetes.users, self._authorities.get(name), site.prometheus.url
+            )
+            for name, site in self.sites.items()
+        ]
+
+    async def _beat(self) -> None:
+        while True:
+            try:
+                self.step()
+            except Exception:  # the lab's heart goes on: a broken moment is logged, not the end of every server
+                log.exception("demo lab: a beat failed")
+            await asyncio.sleep(BEAT_S)
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

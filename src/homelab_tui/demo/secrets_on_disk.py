@@ -1,0 +1,68 @@
+"""The demo's private scratch directory, and what secrets lie in it."""
+
+import fcntl
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+PREFIX = "homelab-demo-"
+_LOCK = "lock"
+
+
+class Scratch:
+    """A 0700 directory that is gone when the lab is: at `remove`, or swept by the next lab after a `kill -9`."""
+
+    def __init__(self) -> None:
+        sweep()
+        self.path = Path(tempfile.mkdtemp(prefix=PREFIX))
+        # A lock, not a pid, says that the lab lives: it ends with the process, whatever kills it.
+        self._lock = os.open(self.path / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def directory(self, *parts: str) -> Path:
+        """A 0700 directory in it, made when missing."""
+        path = self.path
+        for part in parts:  # one by one: mkdir's mode is not for the parents it makes
+            path = path / part
+            path.mkdir(mode=0o700, exist_ok=True)
+        return path
+
+    def secret(self, name: str, text: str | bytes) -> Path:
+        """A file that only this user reads."""
+        return write_private(self.path / name, text)
+
+    def remove(self) -> None:
+        """Delete everything. Calling it twice does no harm."""
+        if self._lock >= 0:
+            shutil.rmtree(self.path, ignore_errors=True)
+            os.close(self._lock)
+            self._lock = -1
+
+
+def write_private(path: Path, text: str | bytes) -> Path:
+    """Write a file with mode 0600 from its first byte on."""
+    raw = text.encode() if isinstance(text, str) else text
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(raw)
+    return path
+
+
+def sweep() -> None:
+    """Remove scratch directories of labs that were killed: ours, and no process holds their lock."""
+    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        try:
+            if path.is_symlink() or path.stat().st_uid != os.getuid():
+                continue
+            descriptor = os.open(path / _LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except OSError:
+            continue  # not a lab's, or one that is just being made or removed
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(path, ignore_errors=True)
+        except BlockingIOError:
+            pass  # that lab lives
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,154 @@
+"""The lab's Alertmanager beside Debian's: the same calls made to both, the answers compared."""
+
+import asyncio
+import signal
+import socket
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.labs import start_lab, until
+from tests.servers import require_binary
+
+Json = dict[str, Any]
+CONFIG = "route:\n  receiver: home\n  group_by: ['alertname']\nreceivers:\n  - name: home\n"
+LABELS = {"alertname": "KubeJobFailed", "namespace": "backup", "job_name": "restic-1", "pod": "ksm-1"}
+
+
+@asynccontextmanager
+async def real_alertmanager(directory: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """Debian's prometheus-alertmanager on free ports."""
+    binary = require_binary("prometheus-alertmanager")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    (directory / "alertmanager.yml").write_text(CONFIG)
+    process = await asyncio.create_subprocess_exec(
+        str(binary),
+        f"--config.file={directory / 'alertmanager.yml'}",
+        f"--storage.path={directory / 'data'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--cluster.listen-address=",
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
+
+            async def ready() -> bool:
+                try:
+                    return (await client.get("/-/ready")).status_code == 200
+                except httpx.ConnectError:
+                    return False
+
+            await until(ready, 30)
+            yield client
+    finally:
+        process.send_signal(signal.SIGTERM)
+        await process.wait()
+
+
+def stamp(offset_s: float) -> str:
+    """A time from now, RFC 3339."""
+    return (datetime.now(UTC) + timedelta(seconds=offset_s)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def silence(name: str = "restic-1", **changes: Any) -> Json:
+    """A silence on a Job by alertname, namespace and job_name."""
+    wanted = {"alertname": "KubeJobFailed", "namespace": "backup", "job_name": name}
+    matchers = [{"name": key, "value": value, "isRegex": False, "isEqual": True} for key, value in wanted.items()]
+    body = {"matchers": matchers, "startsAt": stamp(-1), "endsAt": stamp(3600), "createdBy": "me", "comment": "known"}
+    return {**body, **changes}
+
+
+def same(value: Any, known: dict[str, str]) -> Any:
+    """An answer with what differs by nature taken out: times, ids by their order, receivers' URLs."""
+    if isinstance(value, dict):
+        timed = ("startsAt", "endsAt", "updatedAt", "mutedBy", "generatorURL")
+        return {key: same(inner, known) for key, inner in value.items() if key not in timed}
+    if isinstance(value, list):
+        return [same(inner, known) for inner in value]
+    return known.get(value, value) if isinstance(value, str) else value
+
+
+async def tell_the_story(client: httpx.AsyncClient) -> list[tuple[str, int, Any]]:
+    """Alerts, silences and mistakes; every answer on the way."""
+    told: list[tuple[str, int, Any]] = []
+    known: dict[str, str] = {}
+
+    async def ask(what: str, method: str, path: str, *, text: bool = True, **request: Any) -> Any:
+        answer = await client.request(method, path, **request)
+        is_json = answer.headers.get("content-type", "").startswith("application/json") and answer.content
+        body = answer.json() if is_json else answer.text
+        told.append((what, answer.status_code, same(body, known) if text else type(body).__name__))
+        return body
+
+    alerts = [{"labels": LABELS, "annotations": {"summary": "x"}}, {"labels": {**LABELS, "job_name": "other"}}]
+    await ask("post alerts", "POST", "/api/v2/alerts", json=alerts)
+
+    async def both() -> bool:
+        return len((await client.get("/api/v2/alerts")).json()) == 2
+
+    await until(both)
+    await ask("alerts", "GET", "/api/v2/alerts")
+    only = {"filter": 'job_name="other"'}
+    await ask("filtered", "GET", "/api/v2/alerts", params=only)
+    await ask("by regex", "GET", "/api/v2/alerts", params={"filter": 'job_name=~"rest.*"'})
+    made = await ask("silence", "POST", "/api/v2/silences", json=silence(), text=False)
+    known[made["silenceID"]] = "FIRST"
+
+    async def muted() -> bool:
+        found = (await client.get("/api/v2/alerts", params={"filter": 'job_name="restic-1"'})).json()
+        return bool(found[0]["status"]["state"] == "suppressed")
+
+    await until(muted)
+    await ask("one is suppressed", "GET", "/api/v2/alerts")
+    await ask("unsilenced", "GET", "/api/v2/alerts", params={"silenced": "false"})
+    await ask("only silenced", "GET", "/api/v2/alerts", params={"active": "false"})
+    await ask("silences", "GET", "/api/v2/silences")
+    first = f"/api/v2/silence/{made['silenceID']}"
+    begun = (await client.get(first)).json()["startsAt"]
+    await ask("the silence", "GET", first)
+    longer = silence(id=made["silenceID"], startsAt=begun, endsAt=stamp(7200))
+    again = await ask("prolonged", "POST", "/api/v2/silences", json=longer, text=False)
+    told.append(("kept its id", int(again["silenceID"] == made["silenceID"]), None))
+    await ask("expired", "DELETE", first)
+    await ask("expired silence", "GET", first)
+    await ask("expired again", "DELETE", first, text=False)
+    second = await ask("changed after its end", "POST", "/api/v2/silences", json=longer, text=False)
+    told.append(("has another id", int(second["silenceID"] != made["silenceID"]), None))
+    moved = silence(id=second["silenceID"], startsAt=stamp(-500), endsAt=stamp(7200))
+    third = await ask("moved", "POST", "/api/v2/silences", json=moved, text=False)
+    told.append(("has another id", int(third["silenceID"] != second["silenceID"]), None))
+    await ask("unknown", "GET", "/api/v2/silence/3b1e7d1a-1f0e-4b6e-8d0d-0123456789ab", text=False)
+    await ask("no matchers", "POST", "/api/v2/silences", json=silence(matchers=[]))
+    ended = silence(endsAt=stamp(-60), startsAt=stamp(-120))
+    await ask("already over", "POST", "/api/v2/silences", json=ended)
+    backwards = silence(startsAt=stamp(100), endsAt=stamp(50))
+    await ask("backwards", "POST", "/api/v2/silences", json=backwards)
+    incomplete = silence()
+    del incomplete["createdBy"]
+    await ask("no author", "POST", "/api/v2/silences", json=incomplete)
+    await ask("bad filter", "GET", "/api/v2/alerts", params={"filter": "what is this"}, text=False)
+    await ask("receivers", "GET", "/api/v2/receivers")
+    await ask("nothing", "GET", "/api/v2/nothing", text=False)
+    await ask("ready", "GET", "/-/ready")
+    return told
+
+
+async def test_the_same_calls_get_the_same_answers(tmp_path: Path) -> None:
+    async with (
+        start_lab(ssh=False, snmp=False, catalogue=False) as lab,
+        real_alertmanager(tmp_path) as real,
+        httpx.AsyncClient(base_url=lab.alertmanager.url, timeout=10) as ours,
+    ):
+        left, right = await tell_the_story(ours), await tell_the_story(real)
+        status = [(await client.get("/api/v2/status")).json() for client in (ours, real)]
+    differences = [f"{m}\n{t}" for m, t in zip(left, right, strict=True) if m != t]
+    assert not differences, "\n".join(differences)
+    assert set(status[1]) == set(status[0])
+    assert set(status[1]["versionInfo"]) == set(status[0]["versionInfo"])

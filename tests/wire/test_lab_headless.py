@@ -1,0 +1,153 @@
+"""The lab as a process: ready, told to stop, orphaned, and what is left of it."""
+
+import asyncio
+import os
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from homelab_tui.demo.secrets_on_disk import PREFIX, Scratch, sweep
+from tests.labs import until
+
+_LAB = """
+import sys
+from pathlib import Path
+from homelab_tui.demo.headless import run_headless
+sys.exit(run_headless(Path(sys.argv[1]), sys.argv[3:], int(sys.argv[2]) or None))
+"""
+_PARENT = """
+import subprocess, sys, os, time
+child = subprocess.Popen([sys.executable, "-c", sys.argv[2], sys.argv[1], str(os.getpid())])
+print(child.pid, flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A temporary directory of the test's own, so that other labs of this machine do not count."""
+    path = tmp_path / "tmp"
+    path.mkdir()
+    monkeypatch.setenv("TMPDIR", str(path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    return path
+
+
+@asynccontextmanager
+async def child(*arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A process that is gone at the end of the block."""
+    pipe = subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*arguments, stdout=pipe, stderr=pipe)
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+def scratches(temporary: Path) -> list[Path]:
+    """What labs have left in it."""
+    return list(temporary.glob(f"{PREFIX}*"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+async def test_a_signal_ends_it_and_nothing_is_left(temporary: Path, tmp_path: Path, number: signal.Signals) -> None:
+    config = tmp_path / "lab.toml"
+    async with child(sys.executable, "-c", _LAB, str(config), "0") as process:
+        assert process.stdout is not None
+        assert await asyncio.wait_for(process.stdout.readline(), 30) == b"ready\n"
+        assert stat.S_IMODE(config.stat().st_mode) == 0o600
+        (scratch,) = scratches(temporary)
+        assert stat.S_IMODE(scratch.stat().st_mode) == 0o700
+        loose = [
+            path
+            for path in scratch.rglob("*")
+            if path.is_file() and path.suffix in ("", ".pem") and "home" in path.parts
+        ]
+        assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in loose)
+        process.send_signal(number)
+        assert await asyncio.wait_for(process.wait(), 5) == 0
+        assert process.stderr is not None
+        assert await process.stderr.read() == b""
+    assert scratches(temporary) == []
+    assert not config.exists()
+
+
+async def test_a_config_that_somebody_edited_is_theirs(temporary: Path, tmp_path: Path) -> None:
+    config = tmp_path / "lab.toml"
+    async with child(sys.executable, "-c", _LAB, str(config), "0") as process:
+        assert process.stdout is not None
+        await asyncio.wait_for(process.stdout.readline(), 30)
+        config.write_text("mine")
+        process.terminate()
+        await asyncio.wait_for(process.wait(), 5)
+    assert config.read_text() == "mine"
+
+
+async def test_it_ends_when_its_parent_is_killed(temporary: Path, tmp_path: Path) -> None:
+    config = tmp_path / "lab.toml"
+    async with child(sys.executable, "-c", _PARENT, str(config), _LAB) as parent:
+        assert parent.stdout is not None
+        pid = int(await asyncio.wait_for(parent.stdout.readline(), 10))
+        await until(config.exists, 30)
+        parent.kill()
+
+        def gone() -> bool:
+            try:
+                os.kill(pid, 0)
+            except ProcessLookupError:
+                return True
+            return Path(f"/proc/{pid}/stat").read_text().split(") ")[1].startswith("Z")
+
+        await until(gone)
+    await until(lambda: not scratches(temporary))
+
+
+async def test_a_bad_fault_is_exit_2_with_the_grammar_and_no_trace(temporary: Path, tmp_path: Path) -> None:
+    config = tmp_path / "lab.toml"
+    async with child(sys.executable, "-c", _LAB, str(config), "0", "ssh:rpi99=hang") as process:
+        out, error = await asyncio.wait_for(process.communicate(), 30)
+    assert (process.returncode, out) == (2, b"")
+    assert b"no target 'rpi99'" in error
+    assert b"server[:target]=fault" in error
+    assert not config.exists()
+    assert scratches(temporary) == []
+
+
+async def test_the_config_names_every_server_in_the_contract_s_names(temporary: Path, tmp_path: Path) -> None:
+    config = tmp_path / "lab.toml"
+    async with child(sys.executable, "-c", _LAB, str(config), "0") as process:
+        assert process.stdout is not None
+        await asyncio.wait_for(process.stdout.readline(), 30)
+        found = tomllib.loads(config.read_text())
+    assert [node["name"] for node in found["nodes"]] == [f"{kind}0{i}" for kind in ("nuc", "rpi") for i in (1, 2, 3, 4)]
+    assert {node["host"] for node in found["nodes"]} == {"127.0.0.1"}
+    assert found["nodes"][6]["poe"] == "sw1/3"
+    assert [cluster["context"] for cluster in found["clusters"]] == ["kubernetes-admin@nuc", "kubernetes-admin@pi"]
+    assert [entry["cluster"] for entry in found["prometheus"]] == ["nuc", "pi"]
+    assert found["switches"][0]["protected_ports"] == ["1/8"]
+
+
+def test_a_killed_lab_s_directory_is_swept_and_a_living_one_s_is_not(temporary: Path) -> None:
+    living = Scratch()
+    dead = temporary / f"{PREFIX}dead"
+    dead.mkdir(mode=0o700)
+    (dead / "lock").touch()
+    (dead / "secret").write_text("x")
+    stranger = temporary / f"{PREFIX}notes"
+    stranger.mkdir()
+    sweep()
+    assert living.path.exists()
+    assert not dead.exists()
+    assert stranger.exists()
+    living.remove()
+    assert not living.path.exists()

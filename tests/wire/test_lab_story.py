@@ -1,0 +1,109 @@
+"""The demo's first two minutes, on a clock that the test moves."""
+
+import json
+from typing import Any
+
+import httpx
+
+from homelab_tui.demo.lab import DemoLab
+from tests.labs import api, start_lab, still_clock
+
+Json = dict[str, Any]
+JOBS = "/apis/batch/v1/namespaces/backup/jobs"
+
+
+async def backup_of(lab: DemoLab) -> Json:
+    """The newest backup Job of rpi03."""
+    async with api(lab.sites["pi"]) as client:
+        items = (await client.get(JOBS)).json()["items"]
+    found: Json = [job for job in items if job["metadata"]["name"].startswith("sd-image-rpi03-")][-1]
+    return found
+
+
+def conditions(job: Json) -> list[str]:
+    """Its condition types."""
+    return [item["type"] for item in job["status"].get("conditions", ())]
+
+
+async def alert_state(lab: DemoLab, job: str) -> str | None:
+    """The state of KubeJobFailed for a Job in Prometheus."""
+    async with httpx.AsyncClient(base_url=lab.sites["pi"].prometheus.url) as client:
+        alerts = (await client.get("/api/v1/alerts")).json()["data"]["alerts"]
+    states = [alert["state"] for alert in alerts if alert["labels"].get("job_name") == job]
+    return states[0] if states else None
+
+
+async def test_a_pi_browns_out_its_backup_fails_an_alert_fires_and_a_power_cycle_cures_it() -> None:
+    clock = still_clock()
+    slow: dict[str, Any] = {"boot_s": 4.0, "search_s": 2.0, "interval_s": 5.0, "backoff_s": 10.0}
+    async with start_lab(clock=clock, story=True, ssh=False, snmp=False, **slow) as lab:
+
+        def pass_time(seconds: int) -> None:
+            for _ in range(seconds):
+                clock.advance(1)
+                lab.step()
+
+        job = await backup_of(lab)
+        name = job["metadata"]["name"]
+        assert (job["status"]["active"], conditions(job)) == (1, [])
+        pass_time(14)
+        assert lab.world.nodes["rpi03"].throttled == 0x50005
+        assert lab.world.switch.ports[3].overload == 1
+        assert conditions(await backup_of(lab)) == []
+        pass_time(22)
+        failed = await backup_of(lab)
+        assert failed["metadata"]["name"] == name
+        assert conditions(failed) == ["FailureTarget", "Failed"]
+        async with api(lab.sites["pi"]) as client:
+            pods = (
+                await client.get("/api/v1/namespaces/backup/pods", params={"labelSelector": f"job-name={name}"})
+            ).json()
+        ends = [pod["status"]["containerStatuses"][0]["state"]["terminated"] for pod in pods["items"]]
+        assert [end["exitCode"] for end in ends] == [5, 5]
+        assert "Input/output error" in json.dumps(ends)
+        assert {pod["spec"]["nodeName"] for pod in pods["items"]} == {"rpi03"}
+        pass_time(6)
+        assert await alert_state(lab, name) == "pending"
+        pass_time(62)
+        assert await alert_state(lab, name) == "firing"
+
+        lab.world.set_port_admin(3, False)
+        pass_time(2)
+        lab.world.set_port_admin(3, True)
+        pass_time(10)
+        assert (lab.world.is_up("rpi03"), lab.world.nodes["rpi03"].throttled) == (True, 0)
+        pass_time(31 * 60)
+        later = await backup_of(lab)
+        assert later["metadata"]["name"] != name
+        assert "Complete" in conditions(later)
+        assert await alert_state(lab, name) == "firing"
+        async with api(lab.sites["pi"]) as client:
+            await client.request("DELETE", f"{JOBS}/{name}", json={"propagationPolicy": "Background"})
+        pass_time(6)
+        assert await alert_state(lab, name) is None
+
+
+async def test_the_cron_jobs_tell_every_story() -> None:
+    async with start_lab(clock=still_clock(), ssh=False, snmp=False) as lab:
+        found: dict[str, Json] = {}
+        owned: dict[str, list[Json]] = {}
+        for site in lab.sites.values():
+            async with api(site) as client:
+                for cron in (await client.get("/apis/batch/v1/cronjobs")).json()["items"]:
+                    found[cron["metadata"]["name"]] = cron
+                for job in (await client.get("/apis/batch/v1/jobs")).json()["items"]:
+                    for owner in job["metadata"].get("ownerReferences", ()):
+                        owned.setdefault(owner["name"], []).append(job)
+
+    def results(name: str) -> list[str]:
+        return ["Failed" if "Failed" in conditions(job) else "Complete" for job in owned[name]]
+
+    assert results("offsite-sync") == ["Failed"] * 3
+    assert "lastSuccessfulTime" not in found["offsite-sync"]["status"]
+    assert results("restic-nas")[-1] == "Failed"
+    assert results("imap-archive")[-2:] == ["Failed", "Complete"]
+    assert found["dkim-rotate"]["spec"]["suspend"] is True
+    missed = found["thumbnails"]["status"]["lastScheduleTime"]
+    assert missed < found["imap-archive"]["status"]["lastScheduleTime"]
+    assert set(results("etcd-snapshot")) == {"Complete"}
+    assert len(owned["etcd-snapshot"]) == 10
