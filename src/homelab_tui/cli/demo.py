@@ -1,0 +1,77 @@
+"""`homelab demo`: the dashboard on an embedded lab that is thrown away afterwards."""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from homelab_tui.cli.output import Exit, fail
+from homelab_tui.domain.errors import UsageError
+
+_READY_S = 30.0
+_STOP_S = 5.0
+
+
+def run(options: argparse.Namespace) -> int:
+    """The lab alone with `--headless`, else the dashboard on it."""
+    if options.headless:
+        if not options.write_config:
+            raise UsageError("--headless wants --write-config FILE: how else would anybody find the lab")
+        return _headless(Path(options.write_config), options.fault, options.parent)
+    if options.write_config:
+        raise UsageError("--write-config goes with --headless")
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return fail("the demo needs a terminal; `homelab demo --headless` does not", Exit.USAGE, as_json=False)
+    with tempfile.TemporaryDirectory(prefix="homelab-demo-") as scratch:
+        return _dashboard(Path(scratch), options.fault)
+
+
+def _headless(write_config: Path, faults: list[str], parent: int | None) -> int:
+    from homelab_tui.demo.headless import run_headless  # servers: only for the lab's own process
+
+    try:
+        return run_headless(write_config, faults, parent)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def _dashboard(scratch: Path, faults: list[str]) -> int:
+    """Start the lab as a child that ends with us, and show the product on an ordinary configuration."""
+    config = scratch / "config.toml"
+    command = [sys.executable, "-m", "homelab_tui", "demo", "--headless", "--write-config", str(config)]
+    command += ["--parent", str(os.getpid())]
+    command += [word for spec in faults for word in ("--fault", spec)]
+    # The demo keeps nothing: its journal and activity log go where its scratch directory goes.
+    os.environ["XDG_STATE_HOME"] = str(scratch / "state")
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as lab:
+        try:
+            # Textual loads while the lab starts: the first frame has data in it.
+            import homelab_tui.ui.app  # noqa: F401
+            from homelab_tui.cli.dashboard import show
+            from homelab_tui.config.load import load_config
+
+            if lab.stdout is None or lab.stdout.readline().strip() != b"ready":
+                return _failed(lab)
+            return show(load_config(str(config)))
+        finally:
+            _stop(lab)
+
+
+def _failed(lab: "subprocess.Popen[bytes]") -> int:
+    """The lab did not start: say what it said."""
+    _, errors = lab.communicate(timeout=_READY_S)
+    sys.stderr.write(errors.decode(errors="replace"))
+    return lab.returncode if lab.returncode else int(Exit.USAGE)
+
+
+def _stop(lab: "subprocess.Popen[bytes]") -> None:
+    if lab.poll() is not None:
+        return
+    lab.terminate()
+    try:
+        lab.communicate(timeout=_STOP_S)
+    except subprocess.TimeoutExpired:
+        lab.kill()
+        lab.communicate()

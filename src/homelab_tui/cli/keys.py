@@ -1,0 +1,171 @@
+"""`homelab keys`: the matrix, pushing a key, and first contact."""
+
+import argparse
+import asyncio
+from collections.abc import Sequence
+
+from homelab_tui.cli.confirming import ask_yes, can_ask, confirm, declined, password_of
+from homelab_tui.cli.jobs import source_status
+from homelab_tui.cli.output import Exit, fail, print_json, print_results, print_table, tell
+from homelab_tui.cli.session import run_with_lab
+from homelab_tui.domain.errors import SourceError, UsageError
+from homelab_tui.domain.keys import HostKey, HostKeyState, PublicKey
+from homelab_tui.domain.nodes import Node
+from homelab_tui.domain.operations import Result
+from homelab_tui.domain.reading import HealthState
+from homelab_tui.domain.state import LabState
+from homelab_tui.engine.keys import PushAnswers, changed_host_key, find_key
+from homelab_tui.engine.lab import Lab
+from homelab_tui.engine.nodes import find_node
+from homelab_tui.engine.store import entry, reading_of
+from homelab_tui.present.documents import keys_document, reading_health
+
+UNMET = (HostKeyState.UNKNOWN, HostKeyState.NEW_TYPE)
+
+
+def listing(options: argparse.Namespace) -> int:
+    """`homelab keys`. An account that could not be read says why; exit 3 only when none could."""
+
+    async def command(lab: Lab) -> int:
+        state = await lab.read(("keys",))
+        now = lab.clock.now()
+        if options.json:
+            print_json(keys_document(state, now))
+        else:
+            _print(state)
+        words = [reading_health(reading, now) for _, reading in state.accounts]
+        if words and all(word.state is HealthState.DOWN for word in words):
+            return source_status(words)
+        return int(Exit.DONE)
+
+    return run_with_lab(options.config, command)
+
+
+def _print(state: LabState) -> None:
+    rows = [[k.fingerprint, k.type, k.comment or "–", k.path or "agent"] for k in state.my_keys]
+    print_table(["my key", "type", "comment", "path"], rows)
+    print()
+    host_keys = dict(state.host_keys)
+    mine = {key.fingerprint: key.comment or key.fingerprint for key in state.my_keys}
+    lines = []
+    for account, reading in state.accounts:
+        host_key = host_keys.get(account)
+        word = host_key.state.value if host_key else "–"
+        if reading.value is None:
+            lines.append([account, word, "unread", reading.problem or "not read"])
+            continue
+        cells = [f"{mine.get(cell.fingerprint, cell.fingerprint)}: {cell.state.value}" for cell in reading.value.cells]
+        lines.append([account, word, str(len(cells)), ", ".join(cells) or "no keys"])
+    print_table(["account", "host key", "keys", "found"], lines)
+
+
+def push(options: argparse.Namespace) -> int:
+    """`homelab keys push KEY (--node NODE)... | --all`."""
+    password = password_of(options)
+
+    async def command(lab: Lab) -> int:
+        if not lab.config.nodes:
+            raise UsageError("no nodes are configured")
+        nodes = [find_node(lab.config.nodes, name) for name in options.node or ()] or list(lab.config.nodes)
+        key = find_key(await lab.sources.ssh.read_my_keys(), options.key)
+        answers = PushAnswers(password=password, fingerprint=options.fingerprint)
+        state = await lab.read(("keys",), accounts=nodes)
+        questions = await _meet(lab, state, nodes, options)
+        if questions:
+            return _unasked(questions, options)
+        plan = lab.keys.plan_push(lab.store.state, key, nodes)
+        if plan.refusals:
+            refused = [Result(n.account, ok=False, changed=False, detail="; ".join(plan.refusals)) for n in nodes]
+            return print_results(refused, as_json=options.json, dry_run=options.dry_run)
+        if options.dry_run:
+            would = [_would(lab.store.state, key, node) for node in nodes]
+            return print_results(would, as_json=options.json, dry_run=True)
+        if not confirm(plan, options):
+            return declined()
+        results = await asyncio.gather(*(lab.keys.push(node, key, answers) for node in nodes))
+        return print_results(results, as_json=options.json)
+
+    return run_with_lab(options.config, command)
+
+
+async def _meet(lab: Lab, state: LabState, nodes: Sequence[Node], options: argparse.Namespace) -> list[str]:
+    """Decide unknown host keys before anything is sent; returns the questions that could not be asked."""
+    questions = []
+    for node in nodes:
+        host_key = entry(state.host_keys, node.account)
+        if host_key is None or host_key.state not in UNMET or options.fingerprint == host_key.fingerprint:
+            continue
+        what = f"{node.name}: host key {host_key.state.value}: {host_key.key_type} {host_key.fingerprint}"
+        if options.fingerprint is not None:
+            questions.append(f"{what}, which is not --fingerprint {options.fingerprint}")
+        elif can_ask() and not options.dry_run:
+            if ask_yes(f"{what}. Compare it on the node's console. Trust it?"):
+                await lab.keys.trust(node, host_key.fingerprint)
+            else:
+                questions.append(f"{what}: not trusted")
+        elif not options.dry_run:
+            questions.append(f"{what}; compare it, then give --fingerprint {host_key.fingerprint}")
+    return questions
+
+
+def _unasked(questions: Sequence[str], options: argparse.Namespace) -> int:
+    return fail("nothing was changed: " + "; ".join(questions), Exit.USAGE, as_json=options.json)
+
+
+def _would(state: LabState, key: PublicKey, node: Node) -> Result:
+    """What a push would do to one account, from what was just read."""
+    reading = reading_of(state.accounts, node.account)
+    host_key = entry(state.host_keys, node.account)
+    if host_key is not None and host_key.state in (HostKeyState.CHANGED, HostKeyState.REVOKED):
+        return Result(node.account, ok=False, changed=False, detail=changed_host_key(node, host_key))
+    if reading.value is None:
+        return Result(node.account, ok=False, changed=False, detail=reading.problem or "not read")
+    cells = [cell for cell in reading.value.cells if cell.fingerprint == key.fingerprint]
+    if cells:
+        return Result(node.account, ok=True, changed=False, detail=f"line {cells[0].line}: {cells[0].state.value}")
+    return Result(node.account, ok=True, changed=True, detail=f"would add: + {key.type} … {key.comment}")
+
+
+def trust(options: argparse.Namespace) -> int:
+    """`homelab keys trust NODE [--fingerprint F]`."""
+
+    async def command(lab: Lab) -> int:
+        node = find_node(lab.config.nodes, options.node)
+        try:
+            host_key = await lab.sources.ssh.host_key(node)
+        except SourceError as error:
+            return print_results([_failed(node, str(error))], as_json=options.json)
+        if host_key.state is HostKeyState.TRUSTED:
+            done = Result(node.account, ok=True, changed=False, detail=f"already trusted: {host_key.fingerprint}")
+            return print_results([done], as_json=options.json)
+        if host_key.state not in UNMET:
+            return print_results([_failed(node, changed_host_key(node, host_key))], as_json=options.json)
+        if not _compared(node, host_key, options):
+            return declined()
+        return print_results([await lab.keys.trust(node, host_key.fingerprint)], as_json=options.json)
+
+    return run_with_lab(options.config, command)
+
+
+def _compared(node: Node, host_key: HostKey, options: argparse.Namespace) -> bool:
+    """Whether the fingerprint was compared: by the option, or by a person now."""
+    from homelab_tui.domain.public_keys import randomart
+
+    if options.fingerprint is not None:
+        if options.fingerprint != host_key.fingerprint:
+            raise UsageError(
+                f"{node.name} shows {host_key.fingerprint}, not {options.fingerprint}: nothing was trusted"
+            )
+        return True
+    if not can_ask():
+        raise UsageError(
+            f"{node.name} shows {host_key.key_type} {host_key.fingerprint}: compare it, then give --fingerprint"
+        )
+    tell(f"{node.name} shows {host_key.key_type} {host_key.fingerprint}")
+    tell("\n".join(randomart(host_key.blob)))
+    tell("On its console: ssh-keygen -lvf /etc/ssh/ssh_host_ed25519_key.pub")
+    return ask_yes("Is it the same?")
+
+
+def _failed(node: Node, detail: str) -> Result:
+    return Result(node.account, ok=False, changed=False, detail=detail)

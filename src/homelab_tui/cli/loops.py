@@ -1,0 +1,54 @@
+"""Running one coroutine to its end: signals cancel it in order, and no stuck library thread holds the exit."""
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from collections.abc import Coroutine
+from typing import Any, NoReturn
+
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """A loop that does not wait for its default executor: a name look-up that hangs must not hold the exit."""
+
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ASYNC109  asyncio's own
+        """Leave its threads behind."""
+
+
+def run_to_end(work: Coroutine[Any, Any, int]) -> int:
+    """The result of `work`. SIGINT, SIGTERM and SIGHUP cancel it: what must finish is finished before this returns.
+
+    Raises: KeyboardInterrupt after SIGINT. After the others the status is 128 + the signal's number.
+    """
+    ended_by: list[int] = []
+
+    async def listening() -> int:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+        def end(number: int) -> None:
+            ended_by.append(number)
+            if task is not None:
+                task.cancel()
+
+        if threading.current_thread() is threading.main_thread():
+            for number in _ENDING:
+                loop.add_signal_handler(number, end, number)
+        return await work
+
+    with asyncio.Runner(loop_factory=_Loop) as runner:
+        try:
+            return runner.run(listening())
+        except asyncio.CancelledError:
+            return 128 + ended_by[0] if ended_by else 1
+
+
+def leave(status: int) -> NoReturn:
+    """End the process with that status, whatever threads of libraries are still stuck in a call."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
+        os._exit(status)
+    sys.exit(status)

@@ -1,0 +1,84 @@
+"""`homelab poe`: the ports, and switching them."""
+
+import argparse
+
+from homelab_tui.cli.confirming import confirm, declined
+from homelab_tui.cli.jobs import source_status
+from homelab_tui.cli.output import print_json, print_results, print_table, tell
+from homelab_tui.cli.session import run_with_lab
+from homelab_tui.domain.operations import Result
+from homelab_tui.domain.poe import PoePort, budget_mw, drawn_mw, reserved_mw
+from homelab_tui.domain.state import LabState
+from homelab_tui.engine.lab import Lab
+from homelab_tui.engine.poe import find_port
+from homelab_tui.present.documents import poe_document, reading_health, together
+from homelab_tui.present.times import watts
+
+
+def listing(options: argparse.Namespace) -> int:
+    """`homelab poe`."""
+
+    async def command(lab: Lab) -> int:
+        state = await lab.read(("switches",))
+        now = lab.clock.now()
+        if options.json:
+            print_json(poe_document(state, lab.config, now))
+        else:
+            _print(state)
+        return source_status([together([reading_health(reading, now) for _, reading in state.switches])])
+
+    return run_with_lab(options.config, command)
+
+
+def _print(state: LabState) -> None:
+    for name, reading in state.switches:
+        if reading.value is None:
+            tell(f"{name}: {reading.problem or 'not read'}")
+            continue
+        value = reading.value
+        drawn, reserved = watts(drawn_mw(value)), watts(reserved_mw(value))
+        tell(f"{name}: {drawn} drawn, {reserved} reserved by class, of {watts(budget_mw(value))}")
+        for finding in value.findings:
+            tell(f"{name}: {finding}")
+    feeds = {(v.port.ref if v.port else v.node.poe): v.node.name for v in state.node_views}
+    ports = [port for _, reading in state.switches if reading.value for port in reading.value.ports]
+    headers = ["port", "node", "label", "admin", "detection", "class", "power", "denied"]
+    print_table(headers, [_row(port, feeds.get(port.ref)) for port in ports], right=frozenset({5, 6, 7}))
+
+
+def _row(port: PoePort, node: str | None) -> list[str]:
+    return [
+        str(port.ref),
+        node or "–",
+        port.label or "–",
+        "–" if port.admin_on is None else ("on" if port.admin_on else "off"),
+        port.detection.value if port.detection else "–",
+        "–" if port.power_class is None else str(port.power_class),
+        watts(port.power_mw),
+        "–" if port.denied_count is None else str(port.denied_count),
+    ]
+
+
+def act(options: argparse.Namespace) -> int:
+    """`homelab poe on|off|cycle TARGET`."""
+
+    async def command(lab: Lab) -> int:
+        state = await lab.read(("switches", "reach", "clusters") if options.verb != "on" else ("switches",))
+        target = find_port(state, options.target)
+        status = source_status([together([reading_health(target.reading, lab.clock.now())])])
+        plan = lab.poe.plan(options.verb, [target])
+        if plan.refusals:
+            refused = [Result(options.target, ok=False, changed=False, detail="; ".join(plan.refusals))]
+            return status or print_results(refused, as_json=options.json, dry_run=options.dry_run)
+        if options.dry_run:
+            would = [Result(options.target, ok=True, changed=True, detail=f"{plan.title}: {plan.steps[0].text}")]
+            return print_results(would, as_json=options.json, dry_run=True)
+        if not confirm(plan, options):
+            return declined()
+        if options.verb == "cycle":
+            result = await lab.poe.cycle(target)
+        else:
+            result = await lab.poe.switch(target, on=options.verb == "on")
+        return print_results([result], as_json=options.json)
+
+    return run_with_lab(options.config, command)

@@ -1,0 +1,76 @@
+"""The footer: what can be pressed here, dim where it cannot be done now. A click does what the key does."""
+
+from collections.abc import Callable, Sequence
+
+from rich.style import Style
+from rich.text import Text
+from textual import events
+from textual.message import Message
+from textual.widget import Widget
+
+from homelab_tui.commands import Command
+from homelab_tui.config.keymap import keys_of
+
+SHORT_KEYS = {
+    "question_mark": "?",
+    "slash": "/",
+    "colon": ":",
+    "escape": "esc",
+    "space": "space",
+    "enter": "⏎",
+}
+
+
+def shown_key(key: str) -> str:
+    """A key's name as people know it."""
+    return SHORT_KEYS.get(key, key.replace("ctrl+", "^"))
+
+
+class KeyBar(Widget):
+    """One line of keys and labels, as many as fit."""
+
+    DEFAULT_CSS = """
+    KeyBar { height: 1; background: $panel; color: $foreground; padding: 0 1; }
+    """
+    ALLOW_SELECT = False
+
+    class CommandClicked(Message):
+        """A command in the bar was clicked."""
+
+        def __init__(self, command_id: str) -> None:
+            super().__init__()
+            self.command_id = command_id
+
+    def __init__(self, keymap: Sequence[tuple[str, str]]) -> None:
+        super().__init__()
+        self._keymap = tuple(keymap)
+        self._commands: tuple[Command, ...] = ()
+        self._why_not: Callable[[str], str | None] = lambda _command_id: None
+        self._drawn: tuple[tuple[str, bool], ...] = ()
+
+    def show(self, commands: Sequence[Command], why_not: Callable[[str], str | None]) -> None:
+        """Show these commands; those with a reason against them are dim."""
+        drawn = tuple((command.id, why_not(command.id) is None) for command in commands)
+        if drawn == self._drawn:
+            return
+        self._commands, self._why_not, self._drawn = tuple(commands), why_not, drawn
+        self.refresh()
+
+    def render(self) -> Text:
+        """The line."""
+        text = Text(no_wrap=True, overflow="ellipsis")
+        for command in self._commands:
+            keys = keys_of(command, self._keymap)
+            if not keys:
+                continue
+            possible = self._why_not(command.id) is None
+            meta = Style(meta={"command": command.id})
+            text.append(f"{shown_key(keys[0])}", Style(bold=possible, dim=not possible) + meta)
+            text.append(f" {command.label}  ", Style(dim=not possible) + meta)
+        return text
+
+    def on_click(self, event: events.Click) -> None:
+        """Carry out what was clicked."""
+        command_id = event.style.meta.get("command")
+        if isinstance(command_id, str):
+            self.post_message(self.CommandClicked(command_id))

@@ -1,0 +1,257 @@
+"""The one screen: health on top, panes in the middle, keys at the bottom."""
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Container
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Input, Static
+
+from homelab_tui.commands import COMMANDS, Command, by_id, of_pane
+from homelab_tui.domain.state import LabState
+from homelab_tui.engine.lab import Lab
+from homelab_tui.present.details import details
+from homelab_tui.present.healths import pills
+from homelab_tui.ui.bindings import bindings_of
+from homelab_tui.ui.health_bar import HealthBar
+from homelab_tui.ui.key_bar import KeyBar
+from homelab_tui.ui.messages import StateChanged
+from homelab_tui.ui.notices import tell
+from homelab_tui.ui.pane_tabs import PaneTabs
+from homelab_tui.ui.panes.jobs import JobsPane
+from homelab_tui.ui.panes.keys import KeysPane
+from homelab_tui.ui.panes.nodes import NodesPane
+from homelab_tui.ui.panes.pane import Pane
+from homelab_tui.ui.screens.help import HelpScreen
+from homelab_tui.ui.screens.text import TextScreen
+from homelab_tui.ui.table import LabTable
+
+PANES = ("nodes", "keys", "jobs")
+_AGE_TICK_S = 1.0
+_ROW_TICKS = 5
+_EVERYWHERE = ("app.help", "app.quit", "app.filter", "table.select", "table.open", "app.palette")
+"""What the footer shows of what works everywhere, the most needed first: narrow screens cut its end."""
+
+
+class MainScreen(Screen[None]):
+    """All panes at once where there is room, one at a time where there is not."""
+
+    CSS_PATH = "homelab.tcss"
+    # Textual declares these as instance variables, so they cannot be a ClassVar here.
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (40, "-narrow"), (120, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (10, "-low"), (30, "-tall")]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_of(None)]
+
+    def __init__(self, keymap: tuple[tuple[str, str], ...]) -> None:
+        super().__init__()
+        self._keymap = keymap
+        self._ticks = 0
+        self.pane_shown = "nodes"
+
+    def compose(self) -> ComposeResult:
+        """Health, tabs, panes, filter, keys."""
+        yield HealthBar()
+        yield PaneTabs(id="tabs")
+        with Container(id="panes"):
+            yield NodesPane()
+            yield KeysPane()
+            yield JobsPane()
+        yield Input(id="filter", placeholder="filter: all words must match; enter keeps it, esc clears it")
+        yield KeyBar(self._keymap)
+        yield Static("This terminal is too small: 40 x 10 at least.", id="too-small", markup=False)
+
+    def on_mount(self) -> None:
+        """The first pane has the focus; ages tick."""
+        self.query_one("#filter", Input).cursor_blink = False
+        self.show_pane("nodes")
+        self.set_interval(_AGE_TICK_S, self._tick)
+
+    # State
+
+    @property
+    def lab(self) -> Lab | None:
+        """The engine; None during the first moments."""
+        lab: Lab | None = getattr(self.app, "lab", None)
+        return lab
+
+    @on(StateChanged)
+    def _state_changed(self, event: StateChanged) -> None:
+        self.show_state(event.state)
+
+    def show_state(self, state: LabState) -> None:
+        """Hand a state to every pane."""
+        for pane in self.query(Pane):
+            pane.state = state
+        self._show_bars()
+
+    def _tick(self) -> None:
+        """Ages grow by themselves, outside the state; rows show minutes, so they need it seldom."""
+        self._ticks += 1
+        if self.lab is None or self.app.screen is not self:
+            return
+        self._show_bars()
+        if self._ticks % _ROW_TICKS == 0:
+            self.lab.store.touch()
+            for pane in self.query(Pane):
+                if pane.display:
+                    pane.rebuild()
+
+    def _show_bars(self) -> None:
+        lab = self.lab
+        if lab is None:
+            return
+        state = lab.store.state
+        notice = f"UNFINISHED: {state.unfinished[0]} (press R to restore)" if state.unfinished else None
+        self.query_one(HealthBar).show(pills(state, lab.clock.now()), notice)
+        titles = {pane.noun: str(pane.border_title or pane.title) for pane in self.query(Pane)}
+        self.query_one(PaneTabs).show(titles, self.pane_shown)
+        self._show_keys()
+
+    def _show_keys(self) -> None:
+        pane = self.pane
+        commands: list[Command] = [*of_pane(pane.noun), *(by_id(command_id) for command_id in _EVERYWHERE)]
+        self.query_one(KeyBar).show(commands, pane.why_not)
+
+    # Panes
+
+    @property
+    def pane(self) -> Pane:
+        """The pane that has the focus."""
+        return self.query_one(f"#{self.pane_shown}", Pane)
+
+    def show_pane(self, name: str) -> None:
+        """Bring a pane to the front and give it the focus."""
+        self.pane_shown = name
+        for pane in self.query(Pane):
+            pane.set_class(pane.noun == name, "-current")
+        self.pane.rebuild()
+        self.pane.table.focus()
+        self._show_bars()
+
+    def action_show_pane(self, name: str) -> None:
+        """`1`, `2`, `3`."""
+        self.show_pane(name)
+
+    def action_next_pane(self) -> None:
+        """`tab`."""
+        self.show_pane(PANES[(PANES.index(self.pane_shown) + 1) % len(PANES)])
+
+    @on(PaneTabs.TabClicked)
+    def _tab_clicked(self, event: PaneTabs.TabClicked) -> None:
+        self.show_pane(event.pane)
+
+    def on_descendant_focus(self) -> None:
+        """A click into another pane makes it the current one."""
+        focused = self.focused
+        pane = next((p for p in self.query(Pane) if focused is not None and p in focused.ancestors), None)
+        if pane is not None and pane.noun != self.pane_shown:
+            self.show_pane(pane.noun)
+
+    @on(LabTable.CursorMoved)
+    @on(LabTable.SelectionChanged)
+    def _meaning_changed(self) -> None:
+        self._show_keys()
+
+    @on(LabTable.RowActivated)
+    def _row_opened(self, event: LabTable.RowActivated) -> None:
+        lab = self.lab
+        found = details(lab.store.state, event.key, lab.clock.now()) if lab else None
+        if found is None:
+            tell(self, "it is gone", severity="warning")
+        else:
+            self.app.push_screen(TextScreen(*found))
+
+    # Filter
+
+    def action_filter(self) -> None:
+        """Show the filter's field."""
+        field = self.query_one("#filter", Input)
+        field.value = self.pane.table.filter_text
+        field.add_class("-open")
+        field.focus()
+
+    @on(Input.Changed, "#filter")
+    def _filter_changed(self, event: Input.Changed) -> None:
+        self.pane.table.set_filter(event.value)
+        self.pane.border_subtitle = Content(f"filter: {event.value}") if event.value else None
+
+    @on(Input.Submitted, "#filter")
+    def _filter_kept(self) -> None:
+        self._close_filter()
+
+    def _close_filter(self) -> None:
+        self.query_one("#filter", Input).remove_class("-open")
+        self.pane.table.focus()
+
+    def action_back(self) -> None:
+        """Clear the filter, else the selection."""
+        field = self.query_one("#filter", Input)
+        if field.has_class("-open") or self.pane.table.filter_text:
+            field.value = ""
+            self.pane.table.set_filter("")
+            self.pane.border_subtitle = None
+            self._close_filter()
+        else:
+            self.pane.table.select(())
+
+    # Everything else that works everywhere
+
+    def action_copy_command(self) -> None:
+        """Copy the command line that does the same."""
+        line = self.pane.command_line()
+        if line is not None:
+            self.app.copy_to_clipboard(line)
+            tell(self, f"copied: {line}")
+
+    def action_refresh_all(self) -> None:
+        """Ask everything again."""
+        if self.lab is not None:
+            self.lab.wake()
+            tell(self, "asking every source again")
+
+    def action_help(self) -> None:
+        """All keys."""
+        self.app.push_screen(HelpScreen(self._keymap))
+
+    def action_command_palette(self) -> None:
+        """Textual's palette, filled from our table."""
+        self.app.action_command_palette()
+
+    def action_change_theme(self) -> None:
+        """Textual's theme list."""
+        self.app.action_change_theme()
+
+    def action_restore(self) -> None:
+        """Finish what an earlier run left undone."""
+        self.run_worker(self._restore(), group="restore", exit_on_error=False)
+
+    async def _restore(self) -> None:
+        lab = self.lab
+        if lab is None:
+            return
+        entries = lab.find_unfinished()
+        if not entries:
+            tell(self, "nothing is left unfinished")
+        for entry in entries:
+            result = await lab.restore(entry)
+            tell(self, f"{result.target}: {result.detail}", severity="information" if result.ok else "error")
+        lab.find_unfinished()
+
+    async def action_quit(self) -> None:
+        """Leave."""
+        await self.app.action_quit()
+
+    @on(KeyBar.CommandClicked)
+    async def _command_clicked(self, event: KeyBar.CommandClicked) -> None:
+        command = next(command for command in COMMANDS if command.id == event.command_id)
+        await self.run_command(command)
+
+    async def run_command(self, command: Command) -> None:
+        """Do what a command's key does, from a click or from the palette."""
+        if command.pane is not None and command.pane != self.pane_shown:
+            self.show_pane(command.pane)
+        place = self.pane.table if command.id.startswith("table.") else self.pane if command.pane else self
+        await self.app.run_action(command.action, default_namespace=place)

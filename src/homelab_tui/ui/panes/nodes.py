@@ -1,0 +1,130 @@
+"""The Nodes pane: the boxes, their specs, their health, and the ports that feed them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import ClassVar
+
+from textual import work
+from textual.binding import BindingType
+
+from homelab_tui.domain.errors import UsageError
+from homelab_tui.domain.nodes import NodeState
+from homelab_tui.domain.state import LabState
+from homelab_tui.engine.poe import PortTarget, find_port
+from homelab_tui.present import nodes as present
+from homelab_tui.present.plans import results_sentence
+from homelab_tui.present.table import Row
+from homelab_tui.ui.bindings import bindings_of
+from homelab_tui.ui.notices import tell, tell_results
+from homelab_tui.ui.panes.pane import Pane
+from homelab_tui.ui.screens.confirm import ConfirmScreen
+
+
+class NodesPane(Pane):
+    """One table: nodes, then switches with their ports."""
+
+    noun = "nodes"
+    title = "1 Nodes"
+    columns = present.COLUMNS
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_of("nodes")]
+
+    def is_affected(self, before: LabState, after: LabState) -> bool:
+        """Nodes, switches and what is being done to them; not the ages of readings."""
+        return (
+            before.node_views != after.node_views
+            or before.operations != after.operations
+            or [r.value for _, r in before.switches] != [r.value for _, r in after.switches]
+            or [bool(r.problem) for _, r in before.switches] != [bool(r.problem) for _, r in after.switches]
+        )
+
+    def rows_of(self, state: LabState, now: datetime) -> Sequence[Row]:
+        """Nodes, switches, ports."""
+        return present.rows(state, now)
+
+    def empty_of(self, state: LabState, now: datetime) -> str:
+        """Only when nothing is configured."""
+        return "No [[nodes]] and no [[switches]] are configured."
+
+    def summary_of(self, state: LabState) -> str:
+        """How many are not up."""
+        bad = sum(view.state in (NodeState.DOWN, NodeState.HUNG) for view in state.node_views)
+        return f" ({bad} not up)" if bad else ""
+
+    def why_not(self, command_id: str) -> str | None:
+        """Power needs one row with a port."""
+        if command_id == "nodes.probe":
+            return None if self._node_names() else "the row under the cursor is no node"
+        if command_id in ("nodes.cycle", "nodes.port"):
+            return self._target_or_reason()[1]
+        return None
+
+    def command_line(self) -> str | None:
+        """`homelab poe cycle rpi03`."""
+        key = self.table.cursor_key
+        if key is None:
+            return "homelab nodes"
+        kind, _, name = key.partition(":")
+        return {"node": f"homelab poe cycle {name}", "port": f"homelab poe cycle {name}"}.get(kind, "homelab poe")
+
+    def _node_names(self) -> tuple[str, ...]:
+        return tuple(key.partition(":")[2] for key in self.chosen_keys() if key.startswith("node:"))
+
+    def _target_or_reason(self) -> tuple[PortTarget | None, str | None]:
+        """The one port that is meant, or why there is none."""
+        lab, keys = self.lab, self.chosen_keys()
+        if lab is None:
+            return None, "the lab is starting"
+        if lab.config.safety.read_only:
+            return None, "read-only: [safety] read_only = true"
+        if len(keys) != 1:
+            return None, "one at a time: select a single node or port"
+        kind, _, name = keys[0].partition(":")
+        if kind not in ("node", "port"):
+            return None, "the row under the cursor is no node and no port"
+        try:
+            return find_port(lab.store.state, name), None
+        except UsageError as error:
+            return None, str(error)
+
+    def action_probe(self) -> None:
+        """Ask the chosen nodes again now."""
+        lab = self.lab
+        names = self._node_names()
+        if lab is None or not names:
+            tell(self, self.why_not("nodes.probe") or "the lab is starting", severity="warning")
+            return
+        for name in names:
+            lab.wake_node(name)
+        tell(self, f"asking {', '.join(names)} again")
+
+    def action_power_cycle(self) -> None:
+        """Off, on, and follow."""
+        self._power("cycle")
+
+    def action_port_power(self) -> None:
+        """On where it is off, off where it is on."""
+        target, _ = self._target_or_reason()
+        on = target is not None and target.port is not None and target.port.admin_on is False
+        self._power("on" if on else "off")
+
+    @work(group="nodes.power", exit_on_error=False)
+    async def _power(self, verb: str) -> None:
+        target, why = self._target_or_reason()
+        lab = self.lab
+        if target is None or lab is None:
+            tell(self, why or "the lab is starting", severity="warning")
+            return
+        plan = lab.poe.plan(verb, [target])
+        if not await self.app.push_screen_wait(ConfirmScreen(plan)):
+            return
+        # The plan was made from a reading that has aged while it was read: make it again before acting.
+        fresh = find_port(lab.store.state, str(target.ref))
+        refusals = lab.poe.plan(verb, [fresh]).refusals
+        if refusals:
+            tell(self, "; ".join(refusals), severity="error")
+            return
+        if verb == "cycle":
+            result = await lab.poe.cycle(fresh)
+        else:
+            result = await lab.poe.switch(fresh, on=verb == "on")
+        tell_results(self, results_sentence(f"port {verb}", (result,)), (result,))

@@ -1,0 +1,115 @@
+"""What all panes share: a table, its rows from the state, the things under the cursor, reasons why not."""
+
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.reactive import reactive
+
+from homelab_tui.domain.state import LabState
+from homelab_tui.engine.lab import Lab
+from homelab_tui.present.table import Column, Row
+from homelab_tui.ui.table import LabTable
+
+
+class Pane(Vertical):
+    """One noun of the lab. `noun` is its id everywhere."""
+
+    DEFAULT_CSS = """
+    Pane { border: round $foreground-muted; border-title-color: $foreground; height: 1fr; width: 1fr; }
+    Pane:focus-within { border: round $accent; border-title-color: $accent; border-title-style: bold; }
+    """
+    noun: ClassVar[str] = ""
+    title: ClassVar[str] = ""
+    columns: ClassVar[tuple[Column, ...]] = ()
+    state: reactive[LabState | None] = reactive(None, layout=False)
+
+    def __init__(self) -> None:
+        super().__init__(id=self.noun)
+        self.border_title = Content(self.title)
+        self._shown: LabState | None = None
+        self._built_at = 0.0
+
+    def compose(self) -> ComposeResult:
+        """The table."""
+        yield LabTable(self.columns, id=f"{self.noun}-table", empty_text="asking…")
+
+    @property
+    def table(self) -> LabTable:
+        """The pane's table."""
+        return self.query_one(LabTable)
+
+    @property
+    def lab(self) -> Lab | None:
+        """The engine; None during the first moments."""
+        lab: Lab | None = getattr(self.app, "lab", None)
+        return lab
+
+    def watch_state(self, state: LabState | None) -> None:
+        """Another state: build the rows anew, if what this pane shows is different."""
+        if state is None:
+            return
+        if self._shown is not None and not self.is_affected(self._shown, state):
+            self._shown = state
+            return
+        self.rebuild()
+
+    def rebuild(self) -> None:
+        """Rows from the newest state and the time now; equal rows repaint nothing."""
+        if self.state is None or self.lab is None or not self.is_mounted:
+            return
+        self._shown = self.state
+        self._built_at = time.monotonic()
+        now = self.lab.clock.now()
+        table = self.table
+        columns = self.columns_of(self.state)
+        if columns != getattr(self, "_columns_shown", self.columns):
+            table.set_columns(columns)
+        self._columns_shown = columns
+        table.set_rows(self.rows_of(self.state, now))
+        table.empty_text = self.empty_of(self.state, now)
+        self.border_title = Content(f"{self.title}{self.summary_of(self.state)}")
+
+    # What each pane says
+
+    def is_affected(self, before: LabState, after: LabState) -> bool:
+        """Whether this pane would look different."""
+        return before != after
+
+    def columns_of(self, state: LabState) -> tuple[Column, ...]:
+        """The columns; they depend on the state where the state has columns."""
+        return self.columns
+
+    def rows_of(self, state: LabState, now: datetime) -> Sequence[Row]:
+        """The rows."""
+        raise NotImplementedError
+
+    def empty_of(self, state: LabState, now: datetime) -> str:
+        """What stands in an empty table."""
+        return "nothing is configured"
+
+    def summary_of(self, state: LabState) -> str:
+        """What the title adds to the name."""
+        return ""
+
+    def why_not(self, command_id: str) -> str | None:
+        """Why a command cannot be done now; None when it can."""
+        return None
+
+    def command_line(self) -> str | None:
+        """The command that does the same as this pane's listing or the row under the cursor."""
+        return None
+
+    # What is meant
+
+    def chosen_keys(self) -> tuple[str, ...]:
+        """Keys of the selected rows, else of the row under the cursor: taken at the press."""
+        selected = self.table.selected_keys
+        if selected:
+            return selected
+        cursor = self.table.cursor_key
+        return () if cursor is None else (cursor,)

@@ -1,0 +1,33 @@
+"""What all dialogs share: a box in the middle, escape means no."""
+
+from typing import ClassVar, Generic, TypeVar
+
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen
+
+Answer = TypeVar("Answer")
+
+
+class Dialog(ModalScreen[Answer | None], Generic[Answer]):
+    """A modal box. Leaving it by escape gives the safe answer."""
+
+    DEFAULT_CSS = """
+    Dialog { align: center middle; }
+    Dialog > .box {
+        width: 90%; max-width: 100; height: auto; max-height: 90%;
+        border: round $accent; background: $surface; padding: 1 2;
+    }
+    Dialog .text { height: auto; max-height: 1fr; }
+    Dialog .buttons { height: auto; margin-top: 1; align-horizontal: right; }
+    Dialog Button { margin-left: 2; }
+    Dialog Input { margin-top: 1; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Cancel", show=False),
+        Binding("left", "app.focus_previous", show=False),
+        Binding("right", "app.focus_next", show=False),
+    ]
+
+    def action_leave(self) -> None:
+        """The safe answer."""
+        self.dismiss(None)

@@ -1,0 +1,44 @@
+"""What a start may not cost, and what a layer may not drag in. lint-imports reads the source; this runs it."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("httpx", "kubernetes", "paramiko", "pysnmp", "aiohttp", "requests", "cryptography", "pydantic", "yaml")
+"""Libraries that together cost a second before the first paint (facts measured with textual 8.2)."""
+
+LIGHT_LAYERS = ("cli", "config", "commands", "domain", "present", "ui.app")
+
+HEADLESS_LAYERS = ("config", "commands", "domain", "present", "engine", "wiring")
+
+PROBE = """
+import importlib, pkgutil, sys
+name, *unwanted = sys.argv[1:]
+module = importlib.import_module(name)
+for found in pkgutil.walk_packages(getattr(module, "__path__", []), name + "."):
+    importlib.import_module(found.name)
+print(*sorted(set(unwanted) & set(sys.modules)))
+"""
+
+
+def loaded_by_importing(layer: str, unwanted: tuple[str, ...]) -> str:
+    """Those of the unwanted modules that a fresh interpreter has loaded once it imported all of a layer."""
+    command = [sys.executable, "-c", PROBE, f"homelab_tui.{layer}", *unwanted]
+    probe = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert probe.returncode == 0, probe.stderr
+    return probe.stdout.strip()
+
+
+@pytest.mark.parametrize("layer", LIGHT_LAYERS)
+def test_no_wire_library_is_imported_before_the_first_paint(layer: str) -> None:
+    assert loaded_by_importing(layer, HEAVY) == ""
+
+
+@pytest.mark.parametrize("layer", HEADLESS_LAYERS)
+def test_the_layers_below_the_screen_run_without_textual(layer: str) -> None:
+    assert loaded_by_importing(layer, ("textual",)) == ""
+
+
+def test_the_probe_notices_a_heavy_import() -> None:
+    assert loaded_by_importing("cli", ("argparse", "homelab_tui")) != ""
