@@ -21,12 +21,12 @@ LABELS = {"alertname": "KubeJobFailed", "namespace": "backup", "job_name": "rest
 
 
 @asynccontextmanager
-async def real_alertmanager(directory: Path) -> AsyncIterator[httpx.AsyncClient]:
+async def real_alertmanager(directory: Path, more_config: str = "") -> AsyncIterator[httpx.AsyncClient]:
     """Debian's prometheus-alertmanager on free ports."""
     binary = require_binary("prometheus-alertmanager")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    (directory / "alertmanager.yml").write_text(CONFIG)
+    (directory / "alertmanager.yml").write_text(CONFIG + more_config)
     process = await asyncio.create_subprocess_exec(
         str(binary),
         f"--config.file={directory / 'alertmanager.yml'}",

@@ -130,7 +130,7 @@ async def test_the_config_names_every_server_in_the_contract_s_names(temporary: 
         await asyncio.wait_for(process.stdout.readline(), 30)
         found = tomllib.loads(config.read_text())
     assert [node["name"] for node in found["nodes"]] == [f"{kind}0{i}" for kind in ("nuc", "rpi") for i in (1, 2, 3, 4)]
-    assert {node["host"] for node in found["nodes"]} == {"127.0.0.1"}
+    assert [node["host"] for node in found["nodes"]] == ["nuc01", "nuc02", "nuc03", "nuc04", *["127.0.0.1"] * 4]
     assert found["nodes"][6]["poe"] == "sw1/3"
     assert [cluster["context"] for cluster in found["clusters"]] == ["kubernetes-admin@nuc", "kubernetes-admin@pi"]
     assert [entry["cluster"] for entry in found["prometheus"]] == ["nuc", "pi"]

@@ -19,7 +19,7 @@ from tests.wire.ssh_lab import PI, accepts, ssh_lab, until
 READ, WRITE = "read-only", "read-write"
 POE = "1.3.6.1.2.1.105"
 ADMIN, DETECTION = f"{POE}.1.1.1.3.1", f"{POE}.1.1.1.6.1"
-WATTS = "1.3.6.1.4.1.4526.10.15.1.1.1.2.1"
+WATTS = "1.3.6.1.4.1.4526.11.15.1.1.1.2.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,8 @@ async def test_a_walk_of_everything_ends_and_is_in_order(switch: Switch, tool: s
     assert out.count("No more variables left") == 1
     found = oids(out)
     assert found == sorted(set(found))
-    assert len(found) == 7 + 1 + 8 * (11 + 5) + 8 * 12 + 4 + 8 * 5
+    bridge_and_neighbours = 8 + 2 * (2 + 8 + 1) + 8 * 3 + 6 * 7
+    assert len(found) == 7 + 1 + 8 * (11 + 5) + 8 * 12 + 4 + 8 * 5 + bridge_and_neighbours
 
 
 async def test_getnext_and_getbulk_walk_the_same_rows_whatever_the_repetitions(switch: Switch) -> None:

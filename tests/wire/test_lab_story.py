@@ -107,3 +107,21 @@ async def test_the_cron_jobs_tell_every_story() -> None:
     assert missed < found["imap-archive"]["status"]["lastScheduleTime"]
     assert set(results("etcd-snapshot")) == {"Complete"}
     assert len(owned["etcd-snapshot"]) == 10
+
+
+async def test_a_flaky_cron_job_left_no_failed_job_but_prometheus_remembers() -> None:
+    """Its Jobs have a time to live: what makes it flaky is a matter of memory."""
+    async with start_lab(clock=still_clock(), ssh=False, snmp=False) as lab:
+        site = lab.sites["nuc"]
+        async with api(site) as client:
+            jobs = (await client.get("/apis/batch/v1/namespaces/monitoring/jobs")).json()["items"]
+        left = [job for job in jobs if job["metadata"]["name"].startswith("link-check-")]
+        assert [kind for job in left for kind in conditions(job) if kind == "Failed"] == []
+        query = 'last_over_time(kube_job_{}{{condition="true",job_name=~"link-check-.*"}}[4h]) == 1'
+        ended: dict[str, set[str]] = {}
+        async with httpx.AsyncClient(base_url=site.prometheus.url) as client:
+            for word in ("failed", "complete"):
+                answer = await client.get("/api/v1/query", params={"query": query.format(word)})
+                ended[word] = {item["metric"]["job_name"] for item in answer.json()["data"]["result"]}
+    assert len(ended["failed"]) >= 2
+    assert max(ended["complete"] | ended["failed"]) in ended["complete"]

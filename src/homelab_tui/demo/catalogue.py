@@ -1,4 +1,7 @@
-"""What runs on the demo clusters: CronJobs that succeed, recover, flake, get missed, never succeed; single Jobs."""
+"""What runs on the demo clusters: CronJobs that succeed, recover, flake, get missed, never succeed; single Jobs.
+
+Every verdict that a CronJob can have stands in here once at the least.
+"""
 
 from dataclasses import dataclass, field
 from random import Random
@@ -10,7 +13,9 @@ from homelab_tui.demo.objects import Object
 
 Outcome = Literal["ok", "recovered", "failing", "flaky", "never"]
 """ok: every run · recovered: the run before the last failed · failing: the last two failed, and so do all to come ·
-flaky: about every third · never: no run ever succeeded."""
+flaky: every now and then · never: no run ever succeeded."""
+_FLAKY_AGES = (2, 5, 6, 11)
+"""Which of the runs before the lab's start a flaky CronJob lost: never the last one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +39,10 @@ class CronEntry:
     """Its spec.timeZone where this machine knows that zone; None: the controller's."""
     quota: bool = False
     """True: the namespace's quota lets no new Job in, so its runs are missed."""
-    running: bool = False
-    """True: in the story, its latest run is still running when the lab starts."""
+    running_s: float | None = None
+    """In the story, its latest run is still running when the lab starts, for that much longer; None: it has ended."""
+    new: bool = False
+    """True: created after its last tick, so that nothing has run yet."""
 
     def manifest(self) -> Object:
         """The CronJob to store."""
@@ -58,13 +65,15 @@ class CronEntry:
         `age`: 0 is the last run before the lab started, 1 the one before it; -1 any run since.
         """
         if self.outcome == "flaky":
-            return Random(f"{seed}-{self.namespace}-{self.name}-{minute}").random() < 0.34
+            return age in _FLAKY_AGES if age >= 0 else Random(f"{seed}-{self.namespace}-{minute}").random() < 0.25
         return self.outcome == "never" or (
             (self.outcome == "failing" and age <= 1) or (self.outcome == "recovered" and age == 1)
         )
 
 
 DEEP: Object = {"successfulJobsHistoryLimit": 10, "failedJobsHistoryLimit": 4}
+SHORT_LIVED: Object = {"ttlSecondsAfterFinished": 300}
+"""Of a finished Job only Prometheus knows soon: what pages nobody for yesterday, and forgets the evidence."""
 
 CRON_ENTRIES = (
     CronEntry("nuc", "backup", "etcd-snapshot", "0 */6 * * *", "etcd-snapshot", extra=DEEP),
@@ -83,9 +92,19 @@ CRON_ENTRIES = (
         extra={"startingDeadlineSeconds": 120, "concurrencyPolicy": "Forbid"},
         quota=True,
     ),
-    CronEntry("nuc", "monitoring", "link-check", "*/10 * * * *", "link-check", "flaky", 3.0, extra=DEEP),
+    CronEntry("nuc", "monitoring", "link-check", "*/10 * * * *", "link-check", "flaky", 3.0, job=SHORT_LIVED),
     CronEntry("nuc", "monitoring", "heartbeat", "* * * * *", "heartbeat", duration_s=2.0),
     CronEntry("nuc", "db", "vacuum", "15 2 * * *", "vacuum", duration_s=40.0, extra=DEEP, time_zone="Europe/Berlin"),
+    CronEntry(
+        "nuc",
+        "db",
+        "logical-dump",
+        "25 */2 * * *",
+        "pg-dump",
+        duration_s=2400.0,
+        extra={"concurrencyPolicy": "Forbid"},
+        running_s=1500.0,
+    ),
     CronEntry(
         "pi",
         "backup",
@@ -96,12 +115,13 @@ CRON_ENTRIES = (
         extra={"concurrencyPolicy": "Forbid", **DEEP},
         node="rpi03",
         image="ghcr.io/kkato/sd-image:2.0",
-        running=True,
+        running_s=120.0,
     ),
     CronEntry("pi", "backup", "sd-image-rpi02", "10 1 * * *", "sd-image", duration_s=45.0, extra=DEEP, node="rpi02"),
     CronEntry("pi", "dns", "blocklist-update", "*/5 * * * *", "blocklist", duration_s=3.0, extra=DEEP),
     CronEntry("pi", "monitoring", "sensor-rollup", "* * * * *", "sensor-rollup", duration_s=2.0),
     CronEntry("pi", "home", "zigbee-export", "45 * * * *", "zigbee-export", "recovered", 5.0, extra=DEEP),
+    CronEntry("pi", "home", "photo-import", "0 6 1 * *", "photo-import", new=True),
 )
 
 

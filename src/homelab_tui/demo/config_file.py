@@ -78,9 +78,17 @@ def _named(name: str, kind: str, values: Mapping[str, str]) -> list[str]:
     ]
 
 
-def ssh_config(directory: Path, known_hosts: Path) -> str:
-    """An OpenSSH client configuration that knows nothing of this machine's own keys and agent."""
+def ssh_config(directory: Path, known_hosts: Path, bastion: tuple[str, int] | None = None) -> str:
+    """An OpenSSH client configuration that knows nothing of this machine's own keys and agent.
+
+    `bastion`: (user, port) of the jump host that the NUCs are reached through.
+    """
+    jump: list[str] = []
+    if bastion is not None:
+        jump += ["Host bastion", "  HostName 127.0.0.1", f"  User {bastion[0]}", f"  Port {bastion[1]}"]
+        jump += ["Host nuc*", "  HostName 127.0.0.1", "  ProxyJump bastion"]
     lines = [
+        *jump,
         "Host *",
         f"  UserKnownHostsFile {_quoted(known_hosts)}",
         "  GlobalKnownHostsFile /dev/null",
@@ -91,8 +99,11 @@ def ssh_config(directory: Path, known_hosts: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
-def node_table(node: DemoNode, port: int, switch: str) -> str:
-    """`[[nodes]]` of one machine, with what the seed says about it, true or not."""
+def node_table(node: DemoNode, port: int, switch: str, by_name: bool = False) -> str:
+    """`[[nodes]]` of one machine, with what the seed says about it, true or not.
+
+    `by_name`: the ssh configuration knows where it is and how to get there.
+    """
     nuc = node.kind == "nuc"
     groups = [node.kind if nuc else "rpi", node.role]
     model, memory, disk = (node.model, "16 GB", "500 GB") if nuc else ("Raspberry Pi 4 Model B", "4 GB", "64 GB")
@@ -102,7 +113,7 @@ def node_table(node: DemoNode, port: int, switch: str) -> str:
         [
             "[[nodes]]",
             f'name = "{node.name}"',
-            'host = "127.0.0.1"',
+            f'host = "{node.name if by_name else "127.0.0.1"}"',
             f'user = "{node.user}"',
             f"port = {port}",
             f"groups = {_strings(groups)}",
@@ -114,8 +125,12 @@ def node_table(node: DemoNode, port: int, switch: str) -> str:
     )
 
 
-def switch_table(name: str, port: int, secrets: Mapping[str, Path]) -> str:
-    """`[[switches]]` of the lab's switch."""
+def switch_table(name: str, port: int, secrets: Mapping[str, Path], user: str | None = None) -> str:
+    """`[[switches]]` of the lab's switch. `user`: SNMPv3's; None: v2c."""
+    version = ['version = "2c"', *(f"{key}_file = {_quoted(secrets[key])}" for key in ("community", "write_community"))]
+    if user is not None:
+        keys = (f"{key}_file = {_quoted(secrets[key])}" for key in ("auth_key", "priv_key"))
+        version = ['version = "3"', f'username = "{user}"', 'auth_protocol = "SHA"', 'priv_protocol = "AES"', *keys]
     return "\n".join(
         [
             "[[switches]]",
@@ -123,13 +138,22 @@ def switch_table(name: str, port: int, secrets: Mapping[str, Path]) -> str:
             'source = "snmp"',
             'host = "127.0.0.1"',
             f"port = {port}",
-            'version = "2c"',
-            f"community_file = {_quoted(secrets['community'])}",
-            f"write_community_file = {_quoted(secrets['write_community'])}",
+            *version,
             f'protected_ports = ["1/{UPLINK_PORT}"]',
             "",
         ]
     )
+
+
+def controller_table(name: str, source: str, url: str, user: str, files: Mapping[str, Path]) -> str:
+    """`[[switches]]` of the lab's switch behind a UniFi console or as a MikroTik."""
+    secret = (
+        [f"api_key_file = {_quoted(files['api_key'])}"]
+        if source == "unifi"
+        else [f'username = "{user}"', f"password_file = {_quoted(files['password'])}"]
+    )
+    head = ["[[switches]]", f'name = "{name}"', f'source = "{source}"', f'url = "{url}"']
+    return "\n".join([*head, *secret, f'protected_ports = ["1/{UPLINK_PORT}"]', ""])
 
 
 def cluster_tables(cluster: ClusterAddress, kubeconfig_path: Path) -> str:

@@ -8,6 +8,8 @@ FAULTS: Mapping[str, tuple[str, ...]] = {
     "prometheus": HTTP_FAULTS,
     "kubernetes": HTTP_FAULTS,
     "alertmanager": HTTP_FAULTS,
+    "unifi": HTTP_FAULTS,
+    "routeros": HTTP_FAULTS,
     "ssh": (
         "refuse",
         "hang",

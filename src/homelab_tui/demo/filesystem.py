@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from threading import Lock
 
+from homelab_tui.demo.filesystem_admin import Administration
 from homelab_tui.demo.filesystem_commands import commands
 from homelab_tui.demo.filesystem_nuc import nuc_files, nuc_readings
 from homelab_tui.demo.filesystem_pi import pi_files, pi_readings
@@ -28,7 +29,9 @@ def current_files(node: DemoNode, at: datetime, port: DemoPort | None) -> Files:
 class NodeFilesystem:
     """`scratch/<node>/{root,bin,home/<user>}` of one node. Thread-safe: several sessions refresh it at once."""
 
-    def __init__(self, scratch: Path, node: DemoNode) -> None:
+    def __init__(self, scratch: Path, node: DemoNode, admin: Administration | None = None) -> None:
+        """`admin`: what sudo can do there; None: nothing that reaches the world."""
+        self._admin = admin
         self._base = scratch / node.name
         self._written: dict[str, bytes] = {}
         self._lock = Lock()
@@ -53,7 +56,7 @@ class NodeFilesystem:
         `skew_s`: how far the node's own wall clock runs ahead of `at`.
         """
         files = installed_files(node) | current_files(node, at, port)
-        scripts = commands(node, at, self.root, skew_s)
+        scripts = commands(node, at, self.root, skew_s, self._admin)
         with self._lock:
             self._write(self.root, files, 0o644)
             self._write(self.bin, scripts, 0o755)

@@ -11,40 +11,43 @@ from datetime import UTC, datetime
 from ipaddress import IPv4Address
 from pathlib import Path
 
+from homelab_tui.demo.filesystem_admin import IS_ROOT, Administration, admin_scripts
 from homelab_tui.demo.filesystem_nuc import NVME_MODEL
 from homelab_tui.demo.filesystem_tree import Files, interface
 from homelab_tui.demo.hardware import DemoNode
 
 CLOCK_FAST_S = 0.5
 """A clock further off than this is not called synchronised."""
-_REFUSED = ("su", "doas", "visudo", "reboot", "poweroff", "halt", "shutdown", "init", "telinit", "systemd-run")
-_ADMIN_ONLY = ("sshd", "apt", "apt-get", "dpkg", "dnf", "yum", "rpm", "journalctl", "useradd", "usermod", "loginctl")
+_REFUSED = ("su", "doas", "visudo", "init", "telinit", "systemd-run")
+_ADMIN_ONLY = ("apt", "apt-get", "dpkg", "dnf", "yum", "rpm", "journalctl", "useradd", "usermod", "loginctl")
 
 
-def commands(node: DemoNode, at: datetime, root: Path, skew_s: float = 0.0) -> Files:
+def commands(
+    node: DemoNode, at: datetime, root: Path, skew_s: float = 0.0, admin: Administration | None = None
+) -> Files:
     """Name -> script of each program.
 
-    `at` is the lab's clock, `root` the node's PROBE_ROOT, `skew_s` how far the node's own clock runs ahead.
+    `at` is the lab's clock, `root` the node's PROBE_ROOT, `skew_s` how far the node's own clock runs ahead,
+    `admin` what sudo can do.
     """
     scripts = {
         "uname": _uname(node),
         "hostname": _hostname(node),
         "nproc": f"echo {node.threads}",
         "id": _id(node),
-        "whoami": f"echo {node.user}",
+        "whoami": f'[ -z "${{{IS_ROOT}:-}}" ] && echo {node.user} || echo root',
         "date": _date(at, skew_s),
         "df": f"cat <<'END'\n{_df(node)}END",
         "lsblk": _lsblk(node),
         "ip": _ip(node),
         "timedatectl": _timedatectl(skew_s),
         "systemd-detect-virt": "echo none; exit 1",
-        "systemctl": _SYSTEMCTL,
         "who": f'case "$*" in -b) echo "         system boot  {node.booted_at:%Y-%m-%d %H:%M}";; esac',
         "free": f"grep -E '^Mem(Total|Available)' {shlex.quote(str(root / 'proc/meminfo'))}",
         # The host's own sync would flush every disk of the machine that runs the demo.
         "sync": "exit 0",
-        "sudo": _SUDO,
     }
+    scripts |= admin_scripts(node, admin or Administration())
     if node.kind == "raspberry-pi":
         scripts["vcgencmd"] = _vcgencmd(root)
     for name in _REFUSED:
@@ -52,23 +55,6 @@ def commands(node: DemoNode, at: datetime, root: Path, skew_s: float = 0.0) -> F
     for name in _ADMIN_ONLY:
         scripts[name] = f'echo "{name}: you do not have permission to run this on {node.name}" >&2; exit 1'
     return {name: f"#!/bin/sh\n{body}\n".encode() for name, body in scripts.items()}
-
-
-_SYSTEMCTL = """case " $* " in
-*" is-system-running "*) echo running;;
-*" is-active "*) echo active;;
-*" is-enabled "*) echo enabled;;
-*" --failed "*) ;;
-*) echo "Failed to connect to bus: Interactive authentication required." >&2; exit 1;;
-esac"""
-
-_SUDO = """case " $* " in
-*" -n "*|*" -k "*|*" -v "*) ;;
-*) echo "sudo: a terminal is required to read the password; either use the -S option to read from standard input or \
-configure an askpass helper" >&2;;
-esac
-echo "sudo: a password is required" >&2
-exit 1"""
 
 
 def _uname(node: DemoNode) -> str:
@@ -105,7 +91,10 @@ esac"""
 def _id(node: DemoNode) -> str:
     groups = f"{node.user} wheel" if node.kind == "nuc" else f"{node.user} adm sudo video"
     member = "1000({0}),10(wheel)" if node.kind == "nuc" else "1000({0}),4(adm),27(sudo),44(video)"
-    return f"""case "$*" in
+    return f"""if [ -n "${{{IS_ROOT}:-}}" ]; then case "$*" in
+-un|-nu|-gn|-ng|-Gn|-nG) echo root;; -*) echo 0;; *) echo "uid=0(root) gid=0(root) groups=0(root)";;
+esac; exit; fi
+case "$*" in
 -u|-g) echo 1000;;
 -un|-nu|'-u -n'|-gn|-ng) echo {node.user};;
 -Gn|-nG) echo {groups};;

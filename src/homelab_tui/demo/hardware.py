@@ -2,7 +2,7 @@
 
 import math
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Literal
@@ -187,6 +187,13 @@ def nuc(number: int, rng: Random, now: datetime, *, drifts: bool) -> DemoNode:
         base_temperature_c=43.0 + number % 4,
         base_load=0.55,
         disk_used_ratio=0.21 + 0.03 * (number % 4),
+    )
+
+
+def bastion(rng: Random, now: datetime) -> DemoNode:
+    """The old NUC by the door that the others are reached through. It belongs to no cluster."""
+    return replace(
+        nuc(9, rng, now, drifts=False), name="bastion", address="192.168.10.2", mac="1c:69:7a:00:00:fe", base_load=0.1
     )
 
 

@@ -37,7 +37,7 @@ async def _serve(write_config: Path, faults: Sequence[str], parent_pid: int | No
         loop.add_signal_handler(number, stop.set)
     if parent_pid is not None:
         _die_with_parent()
-    async with DemoLab(faults=faults) as lab:
+    async with DemoLab(faults=faults, bastion=True) as lab:
         lab.write_config(write_config)
         written = _read(write_config)
         print(READY, flush=True)

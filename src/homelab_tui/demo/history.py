@@ -28,6 +28,8 @@ class PastRun:
     ended: datetime
     failed: bool
     kept: bool
+    gone: datetime | None = None
+    """When its time to live was over; None: it had none."""
 
 
 class History:
@@ -49,6 +51,9 @@ class History:
 
         `running`: its latest run is not finished yet.
         """
+        if entry.new:
+            self._new(entry)
+            return
         cron = self.store.create("cronjobs", entry.manifest(), at=self.now - timedelta(days=47))
         before = ticks(entry.schedule, entry.zone, self.now, backwards=True)
         skipped = 2 if entry.quota else 0  # the quota already cost it two runs
@@ -59,8 +64,11 @@ class History:
             failed = entry.fails(age, int(tick.timestamp()) // 60, self.seed)
             ended = min(tick + timedelta(seconds=1 + entry.duration_s * (2.2 if failed else 1)), self.now)
             name = run_name(cron, tick)
-            self.past.append(PastRun(entry.name, entry.namespace, name, tick, ended, failed, tick in kept))
-            if tick in kept:
+            ttl_s = entry.job.get("ttlSecondsAfterFinished")
+            gone = None if ttl_s is None else ended + timedelta(seconds=ttl_s)
+            is_kept = tick in kept and (gone is None or gone > self.now)
+            self.past.append(PastRun(entry.name, entry.namespace, name, tick, ended, failed, is_kept, gone))
+            if is_kept:
                 job = new_run(cron, name, tick)
                 self._finished(job, entry.app, tick, ended, failed=failed, node=entry.node)
                 how = "Failed" if failed else "Complete"
@@ -83,6 +91,12 @@ class History:
             status["active"] = [job_reference(job)]
         stored["status"] = status
         self.store.update("cronjobs", stored)
+
+    def _new(self, entry: CronEntry) -> None:
+        """A CronJob that was made this morning, after its last tick."""
+        last = next(ticks(entry.schedule, entry.zone, self.now, backwards=True)).astimezone(UTC)
+        made = max(self.now - timedelta(hours=3), last + timedelta(seconds=1))
+        self.store.create("cronjobs", entry.manifest(), at=min(made, self.now))
 
     def _kept(self, entry: CronEntry, runs: list[datetime]) -> set[datetime]:
         """Those ticks whose Jobs the history limits keep; `runs` newest first."""
@@ -136,14 +150,14 @@ class History:
             self.store.create("cronjobs", cron, at=self.now - timedelta(days=2))
 
     def _running(self, job: Object, entry: CronEntry, started: datetime) -> Object:
-        """Store a Job whose one pod has been running since its tick and will take two more minutes."""
+        """Store a Job whose one pod has been running since its tick and will be for a while."""
         with_defaults(job, self.cluster)
         job["status"] = {"startTime": rfc3339(started), "active": 1, "ready": 1, "terminating": 0}
         job["status"]["uncountedTerminatedPods"] = {}
         self.store.create("jobs", job, at=started)
         pod = manifests.pod(job, f"{job['metadata']['name']}-{self.cluster.random_suffix()}")
         pod["spec"]["nodeName"] = entry.node or next(self._names)
-        left = (self.now - started).total_seconds() + 120
+        left = (self.now - started).total_seconds() + (entry.running_s or 0.0)
         self.kubelet.adopt(pod, Run(ok_run(entry.app, left), started))
         return job
 

@@ -2,6 +2,16 @@
 
 from homelab_tui.demo import manifests
 from homelab_tui.demo.cluster import DemoCluster
+from homelab_tui.demo.job_indexes import (
+    count_indexes,
+    failures,
+    indexed_failure,
+    is_indexed,
+    matching_rule,
+    missing_indexes,
+    policy_failure,
+    stand_for,
+)
 from homelab_tui.demo.objects import Change, Key, Object, parse_rfc3339, rfc3339
 
 SOURCE = "job-controller"
@@ -94,7 +104,8 @@ class JobController:
             if phase not in ("Succeeded", "Failed") or TRACKING not in finalizers:
                 continue
             field = "succeeded" if phase == "Succeeded" else "failed"
-            if not job["spec"].get("suspend"):
+            ignored = phase == "Failed" and matching_rule(job, pod)[0] == "Ignore"
+            if not job["spec"].get("suspend") and not ignored:
                 status[field] = status.get(field, 0) + 1
             if phase == "Failed" and status.get("failed"):
                 delay = min(360.0, self.backoff_s * 2 ** (status["failed"] - 1))
@@ -104,6 +115,8 @@ class JobController:
             if counted is not None:
                 counted["metadata"].pop("finalizers")
                 self.store.update("pods", counted)
+        if is_indexed(job):
+            count_indexes(job, pods)
         live = [pod for pod in pods if pod["status"]["phase"] in ("Pending", "Running")]
         status["active"] = sum("deletionTimestamp" not in pod["metadata"] for pod in live)
         status["terminating"] = len(live) - status["active"]
@@ -128,22 +141,30 @@ class JobController:
         restarts = sum(_restarts(pod) for pod in pods if pod["status"]["phase"] in ("Pending", "Running"))
         if deadline is not None and (now - started).total_seconds() >= deadline:
             self._fail(job, pods, *DEADLINE)
-        elif status.get("failed", 0) + restarts > spec["backoffLimit"]:
+        elif why := policy_failure(job, pods) or (indexed_failure(job) if is_indexed(job) else None):
+            self._fail(job, pods, *why)
+        elif spec.get("backoffLimitPerIndex") is None and status.get("failed", 0) + restarts > spec["backoffLimit"]:
             self._fail(job, pods, *BACKOFF)
         elif status.get("succeeded", 0) >= (spec.get("completions") or 1):
             message = "Reached expected number of succeeded pods"
             _add(job, manifests.condition("SuccessCriteriaMet", now, "CompletionsReached", message))
         else:
-            self._start_pods(job)
+            self._start_pods(job, pods)
 
-    def _start_pods(self, job: Object) -> None:
+    def _start_pods(self, job: Object, pods: list[Object]) -> None:
         spec, status = job["spec"], job["status"]
         if self.cluster.clock.monotonic() < self._retry_at.get(job["metadata"]["uid"], 0.0):
             return
         missing = (spec.get("completions") or 1) - status.get("succeeded", 0)
         wanted = min(spec["parallelism"], missing) - status.get("active", 0) - status.get("terminating", 0)
-        for _ in range(max(0, wanted)):
+        indexes: list[int | None] = [None] * max(0, wanted)
+        if is_indexed(job):
+            indexes = [*missing_indexes(job, pods)[: max(0, wanted)]]
+        lost = failures(job, pods)
+        for index in indexes:
             pod = manifests.pod(job, f"{job['metadata']['name']}-{self.cluster.random_suffix()}")
+            if index is not None:
+                stand_for(pod, job, index, lost.get(index, 0))
             self.store.create("pods", pod)
             self.cluster.record(job, "SuccessfulCreate", f"Created pod: {pod['metadata']['name']}", source=SOURCE)
             status["active"] = status.get("active", 0) + 1

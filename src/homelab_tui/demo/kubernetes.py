@@ -1,5 +1,6 @@
 """The demo's Kubernetes API server: one per cluster, over the cluster's own objects."""
 
+import gzip
 import ssl
 from collections.abc import Awaitable, Callable
 
@@ -20,8 +21,10 @@ from homelab_tui.demo.objects import KINDS, Object
 
 Proxied = Callable[[web.BaseRequest, str], Awaitable[web.StreamResponse]]
 """(request, path inside the service) -> answer of a Service behind the API server's proxy."""
+GZIP_FROM = 128 * 1024
 _SSAR = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _PUBLIC = ("/version", "/healthz", "/livez", "/readyz")
+ANONYMOUS = User("system:anonymous", "", groups=("system:unauthenticated",))
 _FAULT_WORDS = {
     401: "Unauthorized",
     429: "Too many requests, please try again later.",
@@ -105,8 +108,10 @@ class DemoKubernetes:
         if path in _PUBLIC:
             return self._public(path)
         user = self._user(request)
-        if user is None:
+        if user is None and request.headers.get("Authorization", "").strip():
             raise ApiError(401, "Unauthorized")
+        # Without any credentials one is anonymous, and may nothing: 403, as kubeadm and kubespray set it up.
+        user = user or ANONYMOUS
         self.cluster.step()
         if path == _SSAR and request.method == "POST":
             return self.writes.access_review(user, await request.read())
@@ -142,7 +147,8 @@ class DemoKubernetes:
         if verb == "watch":
             return await self.reads.watch(target, query, request, self._server)
         if verb in ("get", "list"):
-            return self.reads.get(target) if verb == "get" else self.reads.collection(target, query)
+            found = self.reads.get(target) if verb == "get" else self.reads.collection(target, query)
+            return _compressed(request, found)
         raw = await request.read()
         if verb == "create" and not target.name:
             return self.writes.create(target, query, raw)
@@ -178,6 +184,16 @@ class DemoKubernetes:
                 "platform": "linux/arm64" if self.cluster.name == "pi" else "linux/amd64",
             }
         )
+
+
+def _compressed(request: web.BaseRequest, whole: web.Response) -> web.Response:
+    """Gzip of an answer above 128 KB for a client that takes it, as the API server does."""
+    body = whole.body
+    if isinstance(body, bytes) and len(body) > GZIP_FROM and "gzip" in request.headers.get("Accept-Encoding", ""):
+        headers = {**whole.headers, "Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+        headers.pop("Content-Length", None)
+        return web.Response(body=gzip.compress(body, 4), status=whole.status, headers=headers)
+    return whole
 
 
 def _discovery(path: str) -> Object | None:

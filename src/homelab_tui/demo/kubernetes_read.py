@@ -37,7 +37,8 @@ class Reads:
         self.bookmark_s = bookmark_s
         self.gone_as_status = False
         """True: a watch from a forgotten version is refused with HTTP 410 instead of an ERROR event."""
-        self._snapshots: dict[int, list[Stored]] = {}
+        self._snapshots: dict[tuple[str, str, int], list[Stored]] = {}
+        """Of lists under way: (resource, namespace or "", version) → what there was."""
 
     def get(self, target: Target) -> web.Response:
         """One object."""
@@ -61,7 +62,7 @@ class Reads:
         candidates = [stored for stored in items if _key(stored) > start]
         for index, stored in enumerate(candidates):
             if limit and len(page) == limit:
-                self._snapshots[version] = items
+                self._snapshots[kind.resource, target.namespace or "", version] = items
                 meta["continue"] = _token(version, _key(page[-1]))
                 if plain:
                     meta["remainingItemCount"] = len(candidates) - index
@@ -69,20 +70,21 @@ class Reads:
             if matches(stored.body):
                 page.append(stored)
         head = {"kind": f"{kind.kind}List", "apiVersion": kind.api_version, "metadata": meta}
-        body = msgspec.json.encode(head)[:-1] + b',"items":[' + b",".join(stored.raw for stored in page) + b"]}"
+        body = msgspec.json.encode(head)[:-1] + b',"items":[' + b",".join(stored.item for stored in page) + b"]}"
         return web.Response(body=body, content_type=JSON, headers={"Cache-Control": "no-cache, private"})
 
     def _snapshot(self, kind: Kind, namespace: str, version: int) -> list[Stored]:
-        if version != self.store.version and version in self._snapshots:
-            return self._snapshots[version]
-        return self.store.all(kind.resource, namespace or None)
+        known = self._snapshots.get((kind.resource, namespace or "", version))
+        return self.store.all(kind.resource, namespace or None) if known is None else known
 
     def _continued(self, token: str) -> tuple[int, tuple[str, str]]:
         try:
             parts = msgspec.json.decode(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
             version, (space, name) = int(parts["rv"]), parts["start"].split("/", 1)
         except (binascii.Error, ValueError, KeyError, TypeError, msgspec.MsgspecError) as error:
-            raise ApiError(400, "continue key is not valid: illegal base64 data at input byte 0") from error
+            wrong = next((at for at, letter in enumerate(token) if not (letter.isalnum() or letter in "-_")), 0)
+            why = f"continue key is not valid: illegal base64 data at input byte {wrong}"
+            raise ApiError(400, f"invalid continue token: {why}") from error
         if version < self.store.oldest:
             problem = ApiError(410, _TOO_OLD_CONTINUE)
             problem.status["metadata"] = {"continue": _token(self.store.version, (space, name))}
@@ -277,7 +279,7 @@ def _matcher(kind: Kind, query: dict[str, str]) -> Matches:
 def _limit(query: dict[str, str]) -> int:
     text = query.get("limit", "0")
     if not text.isdigit():
-        raise ApiError(400, f'Invalid value: "{text}": strconv.ParseInt: parsing "{text}": invalid syntax')
+        raise ApiError(400, f'strconv.ParseInt: parsing "{text}": invalid syntax')
     return int(text)
 
 

@@ -48,6 +48,8 @@ def _label_term(term: str) -> Matches:
     for operator in ("!=", "==", "="):
         if operator in term:
             key, value = (part.strip() for part in term.split(operator, 1))
+            if strange := re.search(r"[^\w.-]", value):
+                raise ApiError(400, f"found '{strange[0]}', expected: ',' or 'end of string'")
             if operator == "!=":
                 return lambda labels: labels.get(key) != value
             return lambda labels: labels.get(key) == value
@@ -68,17 +70,9 @@ def field_selector(text: str, kind: Kind) -> Matches:
     for term in filter(None, (part.strip() for part in text.split(","))):
         found = re.fullmatch(r"([\w.]+?)\s*(!=|==|=)\s*(.*)", term)
         if not found:
-            raise ApiError(
-                400,
-                f'Unable to find "{kind.api_version}, Resource={kind.resource}" that match label selector "", '
-                f"field selector \"{text}\": invalid selector: '{term}'; can't understand '{term}'",
-            )
+            raise ApiError(400, f"invalid selector: '{term}'; can't understand '{term}'")
         if found[1] not in known:
-            raise ApiError(
-                400,
-                f'Unable to find "{kind.api_version}, Resource={kind.resource}" that match label selector "", '
-                f'field selector "{text}": {_unsupported(kind, found[1])}',
-            )
+            raise ApiError(400, _unsupported(kind, found[1]))
         tests.append((known[found[1]], found[3], found[2] != "!="))
 
     def matches(body: Object) -> bool:

@@ -92,7 +92,7 @@ def conflict(kind: Kind, name: str, why: str, *, by_kind: bool = False) -> ApiEr
 def invalid(kind: Kind, name: str, field: str, why: str, reason: str = "FieldValueInvalid") -> ApiError:
     """422 for one bad field."""
     what = kind.qualified.replace(kind.resource, kind.kind, 1)
-    details: Object = {"name": name, "group": kind.group, "kind": kind.kind}
+    details: Object = ({"name": name} if name else {}) | {"group": kind.group, "kind": kind.kind}
     details["causes"] = [{"reason": reason, "message": why, "field": field}]
     return ApiError(422, f'{what} "{name}" is invalid: {field}: {why}', details=details)
 

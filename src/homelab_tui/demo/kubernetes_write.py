@@ -35,15 +35,10 @@ class Writes:
 
     def create(self, target: Target, query: dict[str, str], raw: bytes) -> web.Response:
         """A new object in a collection."""
-        body = _decode(raw)
         kind = target.kind
+        body = _decode(raw, kind.kind)
         if body.get("kind") not in (None, kind.kind) or body.get("apiVersion") not in (None, kind.api_version):
-            got = f"{body.get('apiVersion')}, Kind={body.get('kind')}"
-            raise ApiError(
-                400,
-                f"the API version in the data ({got}) does not match the expected API version "
-                f"({kind.api_version}, Kind={kind.kind})",
-            )
+            raise _another_kind(kind, body)
         meta = body.setdefault("metadata", {})
         if kind.namespaced:
             if meta.setdefault("namespace", target.namespace) != target.namespace:
@@ -90,7 +85,11 @@ class Writes:
                 kind, name, "metadata.name", f'Invalid value: "{name}": must be no more than {longest} characters'
             )
         if not _NAME.fullmatch(name):
-            rule = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.'"
+            rule = (
+                "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and "
+                "must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
+                r"'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+            )
             raise invalid(kind, name, "metadata.name", f'Invalid value: "{name}": {rule}')
         if kind.resource == "cronjobs":
             body = {"spec": body.get("spec", {}).get("jobTemplate", {}).get("spec", {})}
@@ -99,8 +98,7 @@ class Writes:
             if not template.get("containers"):
                 raise invalid(kind, name, "spec.template.spec.containers", "Required value", "FieldValueRequired")
             if template.get("restartPolicy") not in ("Never", "OnFailure"):
-                found = template.get("restartPolicy", "Always")
-                why = f'Required value: valid values: "OnFailure", "Never" (got "{found}")'
+                why = 'Required value: valid values: "OnFailure", "Never"'
                 raise invalid(kind, name, "spec.template.spec.restartPolicy", why, "FieldValueRequired")
 
     # -- change --------------------------------------------------------------------------------------------------------
@@ -239,10 +237,11 @@ def delete_options(query: dict[str, str], raw: bytes) -> Object:
 def _policy(kind: Kind, options: Object) -> str | None:
     policy = options.get("propagationPolicy")
     if policy is not None and policy not in POLICIES:
-        allowed = ", ".join(f'"{name}"' for name in ("Foreground", "Background", "Orphan")) + ", nil"
-        why = f'Invalid value: "{policy}": must be one of [{allowed}]'
+        allowed = ", ".join(f'"{name}"' for name in ("Foreground", "Background", "Orphan", "nil"))
+        why = f'Unsupported value: "{policy}": supported values: {allowed}'
         message = f'DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: {why}'
-        raise ApiError(422, message, details={"group": "meta.k8s.io", "kind": "DeleteOptions"})
+        cause = {"reason": "FieldValueNotSupported", "message": why, "field": "propagationPolicy"}
+        raise ApiError(422, message, details={"group": "meta.k8s.io", "kind": "DeleteOptions", "causes": [cause]})
     return str(policy) if policy else None
 
 
@@ -274,8 +273,18 @@ def _default_cron_job(body: Object) -> None:
     body["status"] = {}
 
 
-def _decode(raw: bytes) -> Object:
-    unread = "the object provided is unrecognized (must be of type Object): couldn't get version/kind; json parse error"
+def _another_kind(kind: Kind, body: Object) -> ApiError:
+    version, name = str(body.get("apiVersion", "")), body.get("kind", "")
+    hub = f"({version.rpartition('/')[2]}.{name}) to ({kind.group or 'core'}.{kind.kind})"
+    bare = version.rpartition("/")[2]
+    why = f"converting {hub}: unknown conversion"
+    return ApiError(400, f'{name} in version "{bare}" cannot be handled as a {kind.kind}: {why}')
+
+
+def _decode(raw: bytes, kind: str = "Object") -> Object:
+    unread = (
+        f"the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; json parse error"
+    )
     try:
         found = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -16,6 +16,7 @@ from homelab_tui.demo.config_file import (
     ClusterAddress,
     client_tables,
     cluster_tables,
+    controller_table,
     kubeconfig,
     node_table,
     ssh_config,
@@ -23,51 +24,22 @@ from homelab_tui.demo.config_file import (
     write_key,
 )
 from homelab_tui.demo.faults import Faults
-from homelab_tui.demo.scraper import ScrapeOptions
+from homelab_tui.demo.options import LabOptions
+from homelab_tui.demo.routeros import DemoRouterOs
 from homelab_tui.demo.secrets_on_disk import Scratch, write_private
-from homelab_tui.demo.site import DemoSite, SiteOptions
+from homelab_tui.demo.site import DemoSite
 from homelab_tui.demo.story import Story
+from homelab_tui.demo.unifi import DemoUnifi
 from homelab_tui.demo.world import Clock, World
 
 CLUSTERS = ("nuc", "pi")
+SNMP_OPERATOR, SNMP_READER = "homelab", "homelab-reader"
+"""SNMPv3 users: one that switches ports, one that sees everything but switches nothing."""
 BEAT_S = 0.05
 """How often the world is moved to the present."""
 WITHOUT_LAPTOP_KEY = ("nuc03", "rpi02", "rpi04")
 """Nodes that do not know the second key, so that there is something to push."""
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class LabOptions:
-    """What a lab is made of."""
-
-    seed: int = 1
-    nodes: int = 8
-    story: bool = True
-    """True: rpi03 browns out 12 s after the start, and nuc02 has lost a memory module."""
-    boot_s: float = 4.0
-    search_s: float = 2.0
-    tls: bool = True
-    ssh: bool = True
-    """False: no SSH servers (a test that needs none starts faster); the config has no nodes then."""
-    snmp: bool = True
-    site: SiteOptions = field(default_factory=SiteOptions)
-
-    @classmethod
-    def of(cls, **settings: Any) -> Self:
-        """Options from the flat names of this class, `SiteOptions` and `ScrapeOptions`: `of(jobs=1000, interval_s=1)`.
-
-        Raises: TypeError for a name that none of them has.
-        """
-
-        def taken(kind: type) -> dict[str, Any]:
-            return {item.name: settings.pop(item.name) for item in fields(kind) if item.name in settings}
-
-        scrape, site = ScrapeOptions(**taken(ScrapeOptions)), taken(SiteOptions)
-        options = cls(**{"site": SiteOptions(**{"scrape": scrape, **site}), **taken(cls)})
-        if settings:
-            raise TypeError(f"the lab has no option {', '.join(settings)}")
-        return options
 
 
 class DemoLab:
@@ -95,15 +67,21 @@ class DemoLab:
             search_s=chosen.search_s,
             drift=chosen.story,
         )
-        targets = {"ssh": tuple(self.world.nodes), "snmp": (self.world.switch.name,)}
+        jump_host = (self.world.bastion.name,) if chosen.bastion else ()
+        switch = (self.world.switch.name,)
+        targets = {"ssh": (*self.world.nodes, *jump_host), "snmp": switch, "unifi": switch, "routeros": switch}
         self.faults = Faults({**targets, "kubernetes": CLUSTERS, "prometheus": CLUSTERS, "alertmanager": ("main",)})
         for spec in faults:
             self.faults.apply(spec)
         self.sites: dict[str, DemoSite] = {}
         self.ssh_ports: dict[str, int] = {}
         self.snmp_port: int | None = None
+        self.controller_url: str | None = None
+        """Where a UniFi console or a MikroTik answers, instead of the SNMP agent."""
         self.community = secrets.token_urlsafe(12)
         self.write_community = secrets.token_urlsafe(12)
+        self.auth_key, self.priv_key = secrets.token_urlsafe(12), secrets.token_urlsafe(12)
+        """Pass phrases of both SNMPv3 users."""
         self.passwords: dict[str, str] = {}
         """Node -> password of its account, where password login is on."""
         self._authorities: dict[str, Authority] = {}
@@ -130,7 +108,8 @@ class DemoLab:
                 if self.options.ssh:
                     group.create_task(self._start_ssh())
                 if self.options.snmp:
-                    group.create_task(self._start_snmp())
+                    by_snmp = self.options.switch_source == "snmp"
+                    group.create_task(self._start_snmp() if by_snmp else self._start_controller())
             write_private(self.kubeconfig, kubeconfig(self._addresses()))
             beat = asyncio.create_task(self._beat())
             self._stack.push_async_callback(_cancelled, beat)
@@ -170,13 +149,19 @@ class DemoLab:
         parts = [
             "# Written by `homelab demo`. Everything in here is thrown away when the demo ends.\n",
             *(
-                node_table(self.world.nodes[name], port, self.world.switch.name)
+                node_table(self.world.nodes[name], port, switch, self._by_name(name))
                 for name, port in self.ssh_ports.items()
+                if name in self.world.nodes
             ),
         ]
         if self.snmp_port is not None:
-            communities = {name: self.scratch / name for name in ("community", "write_community")}
-            parts.append(switch_table(switch, self.snmp_port, communities))
+            files = {name: self.scratch / name for name in ("community", "write_community", "auth_key", "priv_key")}
+            user = SNMP_OPERATOR if self.options.snmp_version == "3" else None
+            parts.append(switch_table(switch, self.snmp_port, files, user))
+        if self.controller_url is not None:
+            files = {name: self.scratch / name for name in ("api_key", "password")}
+            source = self.options.switch_source
+            parts.append(controller_table(switch, source, self.controller_url, SNMP_OPERATOR, files))
         parts += [cluster_tables(address, self.kubeconfig) for address in self._addresses()]
         parts.append(f'[[alertmanagers]]\nname = "main"\nurl = "{self.alertmanager.url}"\n')
         keys = [ssh / "id_ed25519.pub", ssh / "id_laptop.pub"]
@@ -188,6 +173,10 @@ class DemoLab:
         self.world.tick()
         for site in self.sites.values():
             site.beat()
+
+    def _by_name(self, name: str) -> bool:
+        """Whether the config leaves the way to a node to the ssh configuration."""
+        return self.options.bastion and self.world.nodes[name].kind == "nuc"
 
     # -- inside --------------------------------------------------------------------------------------------------------
 
@@ -208,11 +197,14 @@ class DemoLab:
         scratch.directory("home", "state")
         scratch.secret("community", self.community + "\n")
         scratch.secret("write_community", self.write_community + "\n")
+        scratch.secret("auth_key", self.auth_key + "\n")
+        scratch.secret("priv_key", self.priv_key + "\n")
         write_private(ssh / "config", ssh_config(ssh, ssh / "known_hosts"))
         write_private(ssh / "known_hosts", "")
         mine = write_key(ssh, "id_ed25519", "demo@homelab")
         laptop = write_key(ssh, "id_laptop", "laptop@homelab")
         self.authorized = {name: [mine] if name in WITHOUT_LAPTOP_KEY else [mine, laptop] for name in self.world.nodes}
+        self.authorized[self.world.bastion.name] = [mine]
 
     async def _start_ssh(self) -> None:
         # paramiko is heavy, and a lab without SSH does not need it
@@ -231,18 +223,51 @@ class DemoLab:
             self.scratch / "host_keys",
             self.passwords,
             rsa_host_keys=False,
+            bastion=self.options.bastion,
         )
         self._stack.push_async_callback(servers.stop)
         self.ssh_ports = await servers.start()
-        write_private(self.home / ".ssh" / "known_hosts", "".join(f"{line}\n" for line in servers.known_hosts_lines()))
+        ssh = self.home / ".ssh"
+        if self.options.bastion:
+            jump_host = self.world.bastion
+            text = ssh_config(ssh, ssh / "known_hosts", (jump_host.user, self.ssh_ports[jump_host.name]))
+            write_private(ssh / "config", text)
+        write_private(ssh / "known_hosts", "".join(f"{line}\n" for line in servers.known_hosts_lines()))
 
     async def _start_snmp(self) -> None:
         # pysnmp loads a dozen MIB modules, and a lab without a switch does not need it
-        from homelab_tui.demo.snmp import DemoSnmpAgent
+        from homelab_tui.demo.snmp import DemoSnmpAgent, V3User
 
-        agent = DemoSnmpAgent(self.world, self.faults, self.community, self.write_community)
+        users = [
+            V3User(name, self.auth_key, self.priv_key, name == SNMP_OPERATOR) for name in (SNMP_OPERATOR, SNMP_READER)
+        ]
+        agent = DemoSnmpAgent(
+            self.world,
+            self.faults,
+            self.community,
+            self.write_community,
+            users=users,
+            profile=self.options.switch_profile,
+        )
         self._stack.push_async_callback(agent.stop)
         self.snmp_port = await agent.start()
+
+    async def _start_controller(self) -> None:
+        api_key, password = secrets.token_urlsafe(24), secrets.token_urlsafe(12)
+        self._scratch_secret("api_key", api_key)
+        self._scratch_secret("password", password)
+        user = (SNMP_OPERATOR, password)
+        server: DemoUnifi | DemoRouterOs
+        if self.options.switch_source == "unifi":
+            server = DemoUnifi(self.world, self.faults, api_key, user)
+        else:
+            server = DemoRouterOs(self.world, self.faults, user)
+        self._stack.push_async_callback(server.stop)
+        await server.start()
+        self.controller_url = server.url
+
+    def _scratch_secret(self, name: str, text: str) -> None:
+        write_private(self.scratch / name, text + "\n")
 
     def _addresses(self) -> list[ClusterAddress]:
         return [

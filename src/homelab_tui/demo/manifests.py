@@ -169,7 +169,8 @@ def default_job(job: Object) -> None:
     spec = job["spec"]
     spec.setdefault("parallelism", 1)
     spec.setdefault("completions", 1)
-    spec.setdefault("backoffLimit", 6)
+    # with a limit for each index, the one for all is out of reach
+    spec.setdefault("backoffLimit", 6 if spec.get("backoffLimitPerIndex") is None else 2**31 - 1)
     spec.setdefault("completionMode", "NonIndexed")
     spec.setdefault("suspend", False)
     spec.setdefault("podReplacementPolicy", "TerminatingOrFailed")
@@ -183,6 +184,7 @@ def default_job(job: Object) -> None:
         "job-name": name,
     }
     template_meta = spec["template"].setdefault("metadata", {})
+    template_meta.setdefault("creationTimestamp", None)
     template_meta["labels"] = {**(template_meta.get("labels") or {}), **labels}
     spec.setdefault("selector", {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}})
     pod_spec = spec["template"]["spec"]

@@ -65,6 +65,13 @@ class Stored:
     raw: bytes
     version: int
 
+    @property
+    def item(self) -> bytes:
+        """The bytes as an item of a list: there it has neither kind nor apiVersion, the list says both."""
+        kind, version = self.body["kind"], self.body["apiVersion"]
+        head = f'{{"apiVersion":"{version}","kind":"{kind}",'.encode()
+        return b"{" + self.raw[len(head) :] if self.raw.startswith(head) else self.raw
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -194,7 +201,9 @@ class ObjectStore:
     ) -> None:
         self.version += 1
         body["metadata"]["resourceVersion"] = str(self.version)
-        stored = Stored(body, msgspec.json.encode(body), self.version)
+        # kind and apiVersion first: `Stored.item` cuts them off
+        raw = msgspec.json.encode({"apiVersion": body["apiVersion"], "kind": body["kind"], **body})
+        stored = Stored(body, raw, self.version)
         if change != "DELETED":
             self._tables[resource][key] = stored
         if len(self._history) == self._history.maxlen:

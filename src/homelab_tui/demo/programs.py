@@ -83,11 +83,15 @@ def failed_run(app: str, duration_s: float) -> Program:
     return Program(duration_s, code, log, reason)
 
 
-def from_command(container: Object, default_s: float = 0.3) -> Program:
+def from_command(container: Object, default_s: float = 0.3, index: int | None = None) -> Program:
     """What a container that the lab does not know does: `sleep N`, `echo TEXT`, `exit N`, `true` and `false` of its
-    command line are obeyed, so that a Job created from outside runs, prints and fails as written."""
+    command line are obeyed, so that a Job created from outside runs, prints and fails as written.
+
+    `index`: what JOB_COMPLETION_INDEX stands for there.
+    """
     words = [*(container.get("command") or []), *(container.get("args") or [])]
-    line = " ".join(str(word) for word in words)
+    number = "" if index is None else str(index)
+    line = " ".join(str(word) for word in words).replace("$JOB_COMPLETION_INDEX", number)
     slept = [float(text) for text in re.findall(r"\bsleep (\d+(?:\.\d+)?)", line)]
     ended = re.search(r"\bexit (\d+)", line)
     printed = re.findall(r"\becho (?:\"([^\"]*)\"|'([^']*)'|([^;&|]+))", line)

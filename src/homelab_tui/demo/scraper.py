@@ -121,7 +121,8 @@ class Scraper:
         labels = {"namespace": run.namespace, "job_name": run.job}
         owner = {"owner_kind": "CronJob", "owner_name": run.cron, "owner_is_controller": "true"}
         begin, ended = run.tick.timestamp(), run.ended.timestamp()
-        gone = min(ended + 2 * 3600, now.timestamp() - 30)  # when the history limit cleaned it up
+        # when its time to live or the history limit cleaned it up
+        gone = min(run.gone.timestamp() if run.gone else ended + 2 * 3600, now.timestamp() - 30)
         if gone <= ended:
             return
         verdict = "kube_job_failed" if run.failed else "kube_job_complete"

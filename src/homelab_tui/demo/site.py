@@ -12,6 +12,7 @@ from homelab_tui.demo.faults import Faults
 from homelab_tui.demo.garbage import GarbageCollector
 from homelab_tui.demo.hardware import UNDER_VOLTAGE
 from homelab_tui.demo.history import History
+from homelab_tui.demo.job_indexes import index_of
 from homelab_tui.demo.jobs import JobController
 from homelab_tui.demo.kubelet import Kubelet
 from homelab_tui.demo.kubernetes import DemoKubernetes
@@ -108,7 +109,7 @@ class DemoSite:
         store.create("services", manifests.service("monitoring", "prometheus", 9090), at=start)
         if self.options.catalogue:
             for entry in self._entries.values():
-                self.history.cron_job(entry, running=entry.running and story)
+                self.history.cron_job(entry, running=entry.running_s is not None and story)
             for single in SINGLE_ENTRIES:
                 if single.cluster == self.name:
                     self.history.single(single)
@@ -122,7 +123,7 @@ class DemoSite:
         job = self._job_of(pod)
         entry = self._entry_of(job, meta["namespace"])
         if not container["image"].startswith(OWN_IMAGES):
-            return from_command(container)
+            return from_command(container, index=index_of(pod))
         if entry is None:
             return ok_run(container["name"], 6.0)
         machine = self.kubelet.machines[pod["spec"]["nodeName"]]

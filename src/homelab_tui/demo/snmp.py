@@ -1,10 +1,11 @@
-"""The demo's PoE switch as an SNMP v2c agent on a loopback UDP port, on pysnmp's responder."""
+"""The demo's PoE switch as an SNMP agent (v2c, and v3 authPriv) on a loopback UDP port, on pysnmp's responder."""
 
 import asyncio
 import contextlib
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
@@ -12,18 +13,13 @@ from pysnmp.carrier.asyncio.dgram import udp
 from pysnmp.entity import config
 from pysnmp.entity.engine import SnmpEngine
 from pysnmp.entity.rfc3413 import cmdrsp, context
-from pysnmp.proto.api import v2c
-from pysnmp.proto.rfc1902 import Integer32
-from pysnmp.proto.rfc1905 import endOfMibView, noSuchInstance, noSuchObject
-from pysnmp.smi import error
-from pysnmp.smi.instrum import AbstractMibInstrumController
 
 from homelab_tui.demo.faults import SLOW_S, Faults
-from homelab_tui.demo.snmp_tree import GROUP, POE_ADMIN_ENABLE, Oid, SwitchTree, Value
+from homelab_tui.demo.snmp_requests import EVERYTHING, BulkResponder, Controller, SetResponder
+from homelab_tui.demo.snmp_tree import SwitchTree
+from homelab_tui.demo.snmp_vendors import Oid, Profile
 from homelab_tui.demo.world import World
 
-EVERYTHING: Oid = (1, 3, 6, 1)
-"""What both communities may read, and the write community may write."""
 NOTHING: Oid = (1, 3, 6, 1, 6, 3, 99)
 """A subtree without a row in it: what the read community may write. pysnmp's VACM forgets to refuse (it returns its
 error in place of raising it) where a view has no subtree at all."""
@@ -32,15 +28,37 @@ _GARBAGE = b"\x30\x82\xff\xffnot an SNMP message \x1b[31m"
 _REBIND_S = 0.05
 
 
+@dataclass(frozen=True, slots=True)
+class V3User:
+    """A user of the User-based Security Model, authPriv with SHA and AES-128."""
+
+    name: str
+    auth_key: str = field(repr=False)
+    priv_key: str = field(repr=False)
+    writes: bool = False
+    view: Oid = EVERYTHING
+    """The subtree that this user sees."""
+
+
 class DemoSnmpAgent:
     """The switch's agent. Lives in the loop that starts it."""
 
-    def __init__(self, world: World, faults: Faults, community: str, write_community: str) -> None:
+    def __init__(
+        self,
+        world: World,
+        faults: Faults,
+        community: str,
+        write_community: str,
+        *,
+        users: Iterable[V3User] = (),
+        profile: Profile = "netgear",
+    ) -> None:
         """`community` reads; `write_community` reads and writes. Any other: silence, as real agents do."""
         self._world = world
         self._faults = faults
         self._communities = {_READER: community, _WRITER: write_community}
-        self._tree = SwitchTree(world)
+        self._users = tuple(users)
+        self._tree = SwitchTree(world, profile)
         self._engine: SnmpEngine | None = None
         self._transport: _SwitchTransport | None = None
         self._port = 0
@@ -54,11 +72,11 @@ class DemoSnmpAgent:
         """Open a free UDP port on 127.0.0.1 and return it. Raises: OSError."""
         self._loop = asyncio.get_running_loop()
         # Loads a dozen MIB modules; in a thread, so that the lab's other servers go on meanwhile.
-        self._engine = engine = await asyncio.to_thread(_engine, self._communities)
+        self._engine = engine = await asyncio.to_thread(_engine, self._communities, self._users)
         responder = context.SnmpContext(engine)
         responder.unregister_context_name(b"")
-        responder.register_context_name(b"", _Controller(self._world, self._tree, self._fault))
-        for command in (cmdrsp.GetCommandResponder, cmdrsp.NextCommandResponder, _BulkResponder, _SetResponder):
+        responder.register_context_name(b"", Controller(self._world, self._tree, self._fault))
+        for command in (cmdrsp.GetCommandResponder, cmdrsp.NextCommandResponder, BulkResponder, SetResponder):
             command(engine, responder)
         self._sock = _bound(0)
         self._port = self._sock.getsockname()[1]
@@ -158,13 +176,18 @@ def _bound(port: int) -> socket.socket:
     return sock
 
 
-def _engine(communities: dict[str, str]) -> SnmpEngine:
+def _engine(communities: dict[str, str], users: tuple[V3User, ...]) -> SnmpEngine:
     engine = SnmpEngine()
     for name, community in communities.items():
         config.add_v1_system(engine, name, community)
         for model in (1, 2):
             writable = EVERYTHING if name == _WRITER else NOTHING
             config.add_vacm_user(engine, model, name, "noAuthNoPriv", EVERYTHING, writable)
+    for user in users:
+        config.add_v3_user(
+            engine, user.name, config.USM_AUTH_HMAC96_SHA, user.auth_key, config.USM_PRIV_CFB128_AES, user.priv_key
+        )
+        config.add_vacm_user(engine, 3, user.name, "authPriv", user.view, user.view if user.writes else NOTHING)
     return engine
 
 
@@ -197,107 +220,3 @@ class _SwitchTransport(udp.UdpAsyncioTransport):  # type: ignore[misc]  # pysnmp
         if fault == "partial":
             message = message[: len(message) // 2]
         super().send_message(message, address)
-
-
-class _SetResponder(cmdrsp.SetCommandResponder):  # type: ignore[misc]  # pysnmp is untyped
-    """pysnmp's, but with the error index of the variable that failed, not always 1."""
-
-    def send_varbinds(self, engine: SnmpEngine, reference: Any, status: Any, index: Any, variables: Any) -> None:
-        controller = self.snmpContext.get_mib_instrum(b"")
-        if status and isinstance(controller, _Controller):
-            index = controller.failed_index
-        super().send_varbinds(engine, reference, status, index, variables)
-
-
-class _BulkResponder(cmdrsp.BulkCommandResponder):  # type: ignore[misc]  # pysnmp is untyped
-    """pysnmp's, but it stops where the MIB ends, as agents do; not one endOfMibView for each repetition asked for."""
-
-    _shape = (0, 0)
-
-    def handle_management_operation(self, engine: SnmpEngine, reference: Any, context_name: Any, pdu: Any) -> None:
-        asked = len(v2c.apiBulkPDU.get_varbinds(pdu))
-        once = min(max(0, int(v2c.apiBulkPDU.get_non_repeaters(pdu))), asked)
-        self._shape = (once, asked - once)
-        super().handle_management_operation(engine, reference, context_name, pdu)
-
-    def send_varbinds(self, engine: SnmpEngine, reference: Any, status: Any, index: Any, variables: Any) -> None:
-        once, repeated = self._shape
-        if repeated:
-            for start in range(once, len(variables), repeated):
-                if all(value is endOfMibView for _, value in variables[start : start + repeated]):
-                    variables = variables[: start + repeated]
-                    break
-        super().send_varbinds(engine, reference, status, index, variables)
-
-
-class _Controller(AbstractMibInstrumController):  # type: ignore[misc]  # pysnmp is untyped
-    """Answers pysnmp's requests for variables out of the switch's tree, with the errors of RFC 3416, 4.2."""
-
-    def __init__(self, world: World, tree: SwitchTree, fault: Callable[[], str | None]) -> None:
-        self._world = world
-        self._tree = tree
-        self._fault = fault
-        self.failed_index = 0
-        """1-based place of the variable that the last SET failed at."""
-
-    def read_variables(self, *variables: Any, **context: Any) -> list[tuple[Any, Any]]:
-        """GET."""
-        self._prepare()
-        answers = []
-        for name, _ in variables:
-            oid = tuple(name)
-            value: Any = None if self._hidden(name, context) else self._tree.read(oid)
-            if value is None:
-                value = noSuchInstance if self._tree.has_object(oid) else noSuchObject
-            answers.append((name, value))
-        return answers
-
-    def read_next_variables(self, *variables: Any, **context: Any) -> list[tuple[Any, Any]]:
-        """GETNEXT, and one repetition of GETBULK."""
-        self._prepare()
-        answers: list[tuple[Any, Any]] = []
-        for name, _ in variables:
-            found: tuple[Oid, Value] | None = self._tree.following(tuple(name))
-            if found is None or self._hidden(found[0], context):
-                answers.append((name, endOfMibView))
-            else:
-                answers.append((name.clone(found[0]), found[1]))
-        return answers
-
-    def write_variables(self, *variables: Any, **context: Any) -> list[tuple[Any, Any]]:
-        """SET: every variable is checked before the first one is changed."""
-        self._prepare()
-        wanted = []
-        for index, (name, value) in enumerate(variables):
-            self.failed_index = index + 1
-            wanted.append(self._checked(tuple(name), value, index, context))
-        self.failed_index = 0
-        for port, on in wanted:
-            self._world.set_port_admin(port, on)
-        return list(variables)
-
-    def _checked(self, oid: Oid, value: Any, index: int, context: dict[str, Any]) -> tuple[int, bool]:
-        facts = {"name": oid, "idx": index}
-        if self._fault() == "403" or context["acFun"]("write", (oid, value), **(context | {"idx": index})):
-            raise error.NoAccessError(**facts)
-        if oid[: len(POE_ADMIN_ENABLE)] != POE_ADMIN_ENABLE:
-            raise error.NotWritableError(**facts)
-        if value.getTagSet() != Integer32.tagSet:
-            raise error.WrongTypeError(**facts)
-        if int(value) not in (1, 2):
-            raise error.WrongValueError(**facts)
-        instance = oid[len(POE_ADMIN_ENABLE) :]
-        if len(instance) != 2 or instance[0] != GROUP or instance[1] not in self._world.switch.ports:
-            raise error.NoCreationError(**facts)
-        return instance[1], int(value) == 1
-
-    def _hidden(self, oid: Any, context: dict[str, Any]) -> bool:
-        """True if the community's view does not show it."""
-        return bool(context["acFun"]("read", (oid, None), **context))
-
-    def _prepare(self) -> None:
-        """Let the world's time pass, and play the faults that answer with an error."""
-        if self._fault() in ("500", "503", "429"):
-            self.failed_index = 1
-            raise error.GenError(name=EVERYTHING, idx=0)
-        self._world.tick()

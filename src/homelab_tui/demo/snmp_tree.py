@@ -3,7 +3,6 @@
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any
 
 from pysnmp.proto.rfc1902 import (
     Counter32,
@@ -15,37 +14,53 @@ from pysnmp.proto.rfc1902 import (
     TimeTicks,
 )
 
+from homelab_tui.demo.snmp_topology import LLDP_REMOTE_ENTRY, Q_FDB_ENTRY, bridge_rows, lldp_rows
+from homelab_tui.demo.snmp_vendors import (
+    GROUP,
+    NETGEAR_POE_ENTRY,
+    POE_PORT_ENTRY,
+    VENDORS,
+    Oid,
+    Profile,
+    Read,
+    Value,
+    netgear_rows,
+    table,
+    tp_link_rows,
+)
 from homelab_tui.demo.world import DemoPort, World
-
-Oid = tuple[int, ...]
-Value = Any
-"""A value of one of rfc1902's types; pysnmp comes without types of Python's kind."""
-Read = Callable[[], Value]
 
 SYSTEM: Oid = (1, 3, 6, 1, 2, 1, 1)
 INTERFACES: Oid = (1, 3, 6, 1, 2, 1, 2)
 IF_X_ENTRY: Oid = (1, 3, 6, 1, 2, 1, 31, 1, 1, 1)
 # RFC 3621. The main table has one node more than the port table: 105.1.3.1.1 against 105.1.1.1.
-POE_PORT_ENTRY: Oid = (1, 3, 6, 1, 2, 1, 105, 1, 1, 1)
 POE_MAIN_ENTRY: Oid = (1, 3, 6, 1, 2, 1, 105, 1, 3, 1, 1)
-POE_ADMIN_ENABLE: Oid = (*POE_PORT_ENTRY, 3)
-# Netgear's watts per port, which RFC 3621 does not have (NETGEAR-POWER-ETHERNET-MIB, agentPethPortEntry).
-NETGEAR_POE_ENTRY: Oid = (1, 3, 6, 1, 4, 1, 4526, 10, 15, 1, 1, 1)
-NETGEAR_PRODUCT: Oid = (1, 3, 6, 1, 4, 1, 4526, 100, 4, 44)
-GROUP = 1
-"""The only group: RFC 3621 wants 1 for a switch that is not modular."""
+# Entries whose instances have another number of arcs than one.
+_INDEX_ARCS = (
+    (POE_PORT_ENTRY, 2),
+    (NETGEAR_POE_ENTRY, 2),
+    (Q_FDB_ENTRY, 7),
+    (LLDP_REMOTE_ENTRY, 3),
+)
 USAGE_THRESHOLD_PERCENT = 80
 
 
 class SwitchTree:
     """The switch's objects, ordered as a walk wants them. Values are read from the world when they are asked for."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, profile: Profile = "netgear") -> None:
+        """`profile`: whose switch it is."""
         self._world = world
         self._switch = world.switch
+        self._vendor = vendor = VENDORS[profile]
+        self.admin = vendor.admin
         self._changed_at: dict[int, float] = {}
         rows = dict(self._system_rows()) | dict(self._interface_rows())
-        rows |= dict(self._poe_rows()) | dict(self._netgear_rows())
+        rows |= dict(bridge_rows(world, vendor)) | dict(lldp_rows(world, vendor))
+        if vendor.has_rfc3621:
+            rows |= dict(self._poe_rows()) | dict(netgear_rows(self._switch, self._now))
+        else:
+            rows |= dict(tp_link_rows(self._switch, self._now))
         self._oids = sorted(rows)
         self._rows = rows
         self._links = {number: port.has_link for number, port in self._switch.ports.items()}
@@ -57,11 +72,12 @@ class SwitchTree:
 
     def following(self, oid: Oid) -> tuple[Oid, Value] | None:
         """The first instance behind `oid` in lexicographic order; None at the end."""
-        position = bisect_right(self._oids, oid)
-        if position == len(self._oids):
-            return None
-        found = self._oids[position]
-        return found, self._rows[found]()
+        for position in range(bisect_right(self._oids, oid), len(self._oids)):
+            found = self._oids[position]
+            value = self._rows[found]()
+            if value is not None:
+                return found, value
+        return None
 
     def has_object(self, oid: Oid) -> bool:
         """True if `oid` lies below an object that has instances: then an absent one is noSuchInstance."""
@@ -83,8 +99,8 @@ class SwitchTree:
 
     def _system_rows(self) -> Iterable[tuple[Oid, Read]]:
         switch = self._switch
-        yield (*SYSTEM, 1, 0), lambda: _text(switch.sys_descr)
-        yield (*SYSTEM, 2, 0), lambda: ObjectIdentifier(NETGEAR_PRODUCT)
+        yield (*SYSTEM, 1, 0), lambda: _text(self._vendor.description or switch.sys_descr)
+        yield (*SYSTEM, 2, 0), lambda: ObjectIdentifier(self._vendor.product)
         yield (*SYSTEM, 3, 0), lambda: TimeTicks(self._ticks(self._world.clock.monotonic()))
         yield (*SYSTEM, 4, 0), lambda: _text("homelab")
         yield (*SYSTEM, 5, 0), lambda: _text(switch.name)
@@ -94,7 +110,7 @@ class SwitchTree:
     def _interface_rows(self) -> Iterable[tuple[Oid, Read]]:
         yield (*INTERFACES, 1, 0), lambda: Integer32(len(self._switch.ports))
         columns: dict[int, Callable[[DemoPort], Value]] = {
-            1: lambda port: Integer32(port.number),
+            1: lambda port: Integer32(port.number + self._vendor.if_index_offset),
             2: lambda port: _text(f"Port: {port.number} Gigabit Level"),
             3: lambda port: Integer32(6),
             4: lambda port: Integer32(1500),
@@ -107,14 +123,15 @@ class SwitchTree:
             16: lambda port: Counter32(self._octets(port) * 3 % 2**32),
         }
         extended: dict[int, Callable[[DemoPort], Value]] = {
-            1: lambda port: _text(port.if_name),
+            1: lambda port: _text(self._vendor.if_name(port.number)),
             6: lambda port: Counter64(self._octets(port)),
             10: lambda port: Counter64(self._octets(port) * 3),
             15: lambda port: Gauge32(1000 if port.has_link else 0),
             18: lambda port: _text(port.label),
         }
-        yield from self._table((*INTERFACES, 2, 1), (), columns)
-        yield from self._table(IF_X_ENTRY, (), extended)
+        offset = self._vendor.if_index_offset
+        yield from table((*INTERFACES, 2, 1), (), columns, self._switch, offset)
+        yield from table(IF_X_ENTRY, (), extended, self._switch, offset)
 
     def _poe_rows(self) -> Iterable[tuple[Oid, Read]]:
         columns: dict[int, Callable[[DemoPort], Value]] = {
@@ -132,28 +149,11 @@ class SwitchTree:
             13: lambda port: Counter32(port.overload),
             14: lambda port: Counter32(port.short),
         }
-        yield from self._table(POE_PORT_ENTRY, (GROUP,), columns)
+        yield from table(POE_PORT_ENTRY, (GROUP,), columns, self._switch)
         yield (*POE_MAIN_ENTRY, 2, GROUP), lambda: Gauge32(self._switch.budget_w)
         yield (*POE_MAIN_ENTRY, 3, GROUP), lambda: Integer32(1)
         yield (*POE_MAIN_ENTRY, 4, GROUP), lambda: Gauge32(round(self._switch.consumption_mw(self._now()) / 1000))
         yield (*POE_MAIN_ENTRY, 5, GROUP), lambda: Integer32(USAGE_THRESHOLD_PERCENT)
-
-    def _netgear_rows(self) -> Iterable[tuple[Oid, Read]]:
-        columns: dict[int, Callable[[DemoPort], Value]] = {
-            1: lambda port: Gauge32(30_000),
-            2: lambda port: Gauge32(port.power_mw(self._now())),
-            3: lambda port: Gauge32(port.current_ma(self._now())),
-            4: lambda port: Gauge32(port.voltage_v()),
-            5: lambda port: Integer32(41),
-        }
-        yield from self._table(NETGEAR_POE_ENTRY, (GROUP,), columns)
-
-    def _table(
-        self, entry: Oid, index: Oid, columns: dict[int, Callable[[DemoPort], Value]]
-    ) -> Iterable[tuple[Oid, Read]]:
-        for column, value in columns.items():
-            for number, port in self._switch.ports.items():
-                yield (*entry, column, *index, number), lambda value=value, port=port: value(port)  # type: ignore[misc]
 
     def _now(self) -> datetime:
         return self._world.clock.now()
@@ -168,10 +168,9 @@ class SwitchTree:
 
 
 def _object(oid: Oid) -> Oid:
-    """The object (column or scalar) of an instance: tables here have an index of one or two numbers."""
-    if oid[: len(POE_PORT_ENTRY)] == POE_PORT_ENTRY or oid[: len(NETGEAR_POE_ENTRY)] == NETGEAR_POE_ENTRY:
-        return oid[:-2]
-    return oid[:-1]
+    """The object (column or scalar) of an instance."""
+    arcs = next((count for entry, count in _INDEX_ARCS if oid[: len(entry)] == entry), 1)
+    return oid[:-arcs]
 
 
 def _text(text: str) -> OctetString:

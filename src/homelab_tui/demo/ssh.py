@@ -13,10 +13,12 @@ from threading import Event, RLock, Thread
 
 from homelab_tui.demo.faults import Faults
 from homelab_tui.demo.filesystem import NodeFilesystem
+from homelab_tui.demo.filesystem_admin import Administration
 from homelab_tui.demo.ssh_commands import end_leftovers
 from homelab_tui.demo.ssh_doors import Door
 from homelab_tui.demo.ssh_host_keys import HostKeys, load_host_keys, make_host_keys, public_line
 from homelab_tui.demo.ssh_listeners import MAX_CONNECTIONS, Listener, bound, reset
+from homelab_tui.demo.ssh_power import PowerRequests
 from homelab_tui.demo.ssh_sessions import LOG_CHANNEL, SshSession
 from homelab_tui.demo.world import DemoNode, World
 
@@ -44,10 +46,11 @@ class DemoSshServers:
         *,
         rsa_host_keys: bool = True,
         routes: Mapping[tuple[str, int], int] | None = None,
+        bastion: bool = False,
     ) -> None:
         """`authorized`: node -> public key lines it starts with (none: not even a `.ssh`); `passwords`: node -> the
         password of its account (none: password login is off); `routes`: (host, port) -> loopback port of what else a
-        forwarding may reach. RSA keys cost a start 0.3 s that ed25519 keys alone do not."""
+        forwarding may reach; `bastion`: the jump host has a server too. RSA keys cost a start 0.3 s."""
         self._world = world
         self._faults = faults
         self._scratch = scratch
@@ -56,6 +59,8 @@ class DemoSshServers:
         self._passwords = dict(passwords or {})
         self._rsa_host_keys = rsa_host_keys
         self._routes = dict(routes or {})
+        self._machines = (*world.nodes.values(), *((world.bastion,) if bastion else ()))
+        self._power: PowerRequests | None = None
         self._run_id = secrets.token_hex(16)
         self._listeners: dict[str, Listener] = {}
         self._selector = selectors.DefaultSelector()
@@ -77,6 +82,8 @@ class DemoSshServers:
         logger.propagate = False
         await asyncio.to_thread(self._prepare)
         self._selector.register(self._woken, selectors.EVENT_READ, None)
+        if self._power is not None:
+            self._selector.register(self._power.descriptor, selectors.EVENT_READ, self._power)
         self._unsubscribe = [self._world.subscribe(self._on_world), self._faults.subscribe(self._on_fault)]
         for listener in self._listeners.values():
             self._settle(listener)
@@ -109,15 +116,17 @@ class DemoSshServers:
         self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._scratch.chmod(0o700)
         impostor = make_host_keys(rsa_too=False)
-        nodes = tuple(self._world.nodes.values())
+        nodes = self._machines
+        self._power = PowerRequests(self._scratch / "power", self._world)
         # Two at a time: making RSA keys is what a start spends its time on.
         with ThreadPoolExecutor(2) as pool:
             all_keys = pool.map(self._host_keys_of, nodes)
             for node, keys in zip(nodes, all_keys, strict=True):
-                filesystem = NodeFilesystem(self._scratch, node)
+                reserved = bound(0)
+                admin = Administration(self._power.path, node.name in self._passwords, reserved.getsockname()[1])
+                filesystem = NodeFilesystem(self._scratch, node, admin)
                 filesystem.install()
                 self._write_authorized_keys(node, filesystem)
-                reserved = bound(0)
                 self._listeners[node.name] = Listener(
                     self._door(node, filesystem, reserved.getsockname()[1]), keys, impostor, reserved
                 )
@@ -207,8 +216,12 @@ class DemoSshServers:
                 if key.data is None:
                     with contextlib.suppress(BlockingIOError):
                         self._woken.recv(4096)
+                elif isinstance(key.data, PowerRequests):
+                    key.data.read()
                 else:
                     self._accept(key.data)
+            if self._power is not None:
+                self._power.carry_out()
 
     def _accept(self, listener: Listener) -> None:
         with self._lock:
@@ -269,5 +282,7 @@ class DemoSshServers:
         for listener in listeners:
             listener.close()
         self._selector.close()
+        if self._power is not None:
+            self._power.close()
         self._wake.close()
         self._woken.close()

@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Lock, Thread
 
 import paramiko
+from paramiko.common import cMSG_CHANNEL_REQUEST
 
 RUN_VARIABLE = "HOMELAB_DEMO_RUN"
 """Set in every session's environment, so that what a session left behind is found again and ended."""
@@ -19,6 +20,7 @@ HANG_UP_S = 0.5
 TERM_S = 1.0
 """How long it then has before it is killed."""
 _CHUNK = 65536
+_LOOKS, _LOOK_AGAIN_S = 3, 0.03
 # A file size limit of 0 is the full disk that needs no root: every write to a file fails, pipes do not.
 _DISK_FULL = 'trap "" XFSZ; ulimit -f 0; exec /bin/sh -c "$0"'
 # A session leader that opens a terminal gets it as its controlling terminal.
@@ -130,7 +132,7 @@ class RunningCommand:
         with self._lock:
             status = process.wait()
             self._over = True
-        return status if status >= 0 else 128 - status
+        return status
 
     def _signal(self, number: int) -> None:
         with self._lock:
@@ -170,8 +172,26 @@ class RunningCommand:
         with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
             if message:
                 self.channel.sendall_stderr(message)
-            self.channel.send_exit_status(status)
+            if status < 0:
+                self._send_exit_signal(-status)
+            else:
+                self.channel.send_exit_status(status)
             self.channel.close()
+
+    def _send_exit_signal(self, number: int) -> None:
+        """What RFC 4254, 6.10 has in place of a status for a command that a signal ended; paramiko cannot send it."""
+        message = paramiko.Message()
+        message.add_byte(cMSG_CHANNEL_REQUEST)
+        message.add_int(self.channel.remote_chanid)
+        message.add_string("exit-signal")
+        message.add_boolean(False)
+        message.add_string(signal.Signals(number).name.removeprefix("SIG"))
+        message.add_boolean(False)
+        message.add_string("")
+        message.add_string("")
+        transport = self.channel.get_transport()
+        if transport is not None:
+            transport._send_user_message(message)  # type: ignore[attr-defined]
 
 
 def _thread(target: Callable[..., None], *arguments: object) -> Thread:
@@ -193,10 +213,16 @@ def _close_after(process: "subprocess.Popen[bytes]", descriptor: int) -> None:
 def end_leftovers(run_id: str) -> None:
     """End every process that sessions of this run started and left behind (`nohup … &`), found by its environment."""
     marker = f"{RUN_VARIABLE}={run_id}".encode()
-    try:
-        entries = os.listdir("/proc")
-    except FileNotFoundError:
-        return  # Not Linux: nothing to look at.
+    for _ in range(_LOOKS):
+        try:
+            _end_marked(marker, os.listdir("/proc"))
+        except FileNotFoundError:
+            return  # Not Linux: nothing to look at.
+        # A process that is just being replaced by another program (nohup, setsid) shows no environment for a moment.
+        time.sleep(_LOOK_AGAIN_S)
+
+
+def _end_marked(marker: bytes, entries: list[str]) -> None:
     for entry in entries:
         if not entry.isdigit() or int(entry) == os.getpid():
             continue

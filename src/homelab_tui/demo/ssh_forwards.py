@@ -34,9 +34,9 @@ def _to_socket(channel: paramiko.Channel, sock: socket.socket) -> None:
 
 
 def _to_channel(channel: paramiko.Channel, sock: socket.socket, outward: Thread) -> None:
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, EOFError):
         while data := sock.recv(_CHUNK):
-            channel.sendall(data)
+            channel.sendall(data)  # EOFError: the transport under the channel is gone
     with contextlib.suppress(OSError, EOFError):
         channel.shutdown_write()
     outward.join()

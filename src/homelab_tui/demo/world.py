@@ -11,7 +11,7 @@ from random import Random
 from threading import RLock
 
 from homelab_tui.demo.clock import Clock
-from homelab_tui.demo.hardware import DemoNode, DemoPort, DemoSwitch, nuc, poe_switch, raspberry_pi
+from homelab_tui.demo.hardware import DemoNode, DemoPort, DemoSwitch, bastion, nuc, poe_switch, raspberry_pi
 
 __all__ = ["Clock", "DemoNode", "DemoPort", "DemoSwitch", "Listener", "World"]
 
@@ -47,6 +47,8 @@ class World:
         machines = [nuc(i, self._rng, now, drifts=drift and i == 2) for i in range(1, nodes - nodes // 2 + 1)]
         machines += [raspberry_pi(i, self._rng, now) for i in range(1, nodes // 2 + 1)]
         self.nodes: dict[str, DemoNode] = {node.name: node for node in machines}
+        self.bastion: DemoNode = bastion(self._rng, now)
+        """The jump host: no node of the clusters, never on the switch's list."""
         self.switch: DemoSwitch = poe_switch(self.nodes, self.clock.monotonic() - 3_600_000)
 
     # -- reading -------------------------------------------------------------------------------------------------------
@@ -67,7 +69,7 @@ class World:
             for port in self.switch.ports.values():
                 if port.powered_at is not None and now >= port.powered_at:
                     changed += self._deliver(port, port.powered_at)
-            for node in self.nodes.values():
+            for node in (*self.nodes.values(), self.bastion):
                 if node.boot_ready_at is not None and now >= node.boot_ready_at:
                     node.boot_ready_at, node.power = None, "on"
                     changed.append(node.name)
@@ -92,11 +94,20 @@ class World:
     def reboot(self, name: str) -> None:
         """A warm reboot: `boot_s` seconds of silence, then a new boot_id. A node without power stays off."""
         with self.lock:
-            node = self.nodes[name]
+            node = self._machine(name)
             if node.power == "off":
                 return
             self._boot(node, self.clock.monotonic())
         self._tell([name])
+
+    def halt(self, name: str) -> None:
+        """The OS ends; the machine stays dark, and a Pi's port goes on delivering, until its power is cycled."""
+        with self.lock:
+            node = self._machine(name)
+            node.power, node.boot_ready_at = "off", None
+            if node.port is not None:
+                self.switch.ports[node.port].has_link = False
+        self._tell([name] if node.port is None else [name, f"{self.switch.name}/{node.port}"])
 
     def set_throttled(self, name: str, bits: int) -> None:
         """The Pi's current get_throttled bits (low half); each also latches its since-boot twin."""
@@ -127,6 +138,9 @@ class World:
         return unsubscribe
 
     # -- inside (the lock is held) -------------------------------------------------------------------------------------
+
+    def _machine(self, name: str) -> DemoNode:
+        return self.bastion if name == self.bastion.name else self.nodes[name]
 
     def _power_down(self, port: DemoPort) -> list[str]:
         if port.admin == 2:
