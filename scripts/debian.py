@@ -12,6 +12,7 @@ from pathlib import Path
 from scripts.running import SetupError, run, say
 
 SERVERS = {
+    "ansible-inventory": "ansible-core",
     "sshd": "openssh-server",
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
@@ -22,6 +23,10 @@ SERVERS = {
     "snmpset": "snmp",
     "snmpbulkwalk": "snmp",
     "busybox": "busybox",
+    "dropbear": "dropbear-bin",
+    "fish": "fish",
+    "tcsh": "tcsh",
+    "sudo": "sudo",
 }
 """Program that the tests start -> Debian package that brings it."""
 

@@ -1,4 +1,4 @@
-"""One function per table of the configuration: from TOML values to the typed model. Servers are next door."""
+"""One function per table of the configuration, from TOML values to the typed model; servers and switches next door."""
 
 import re
 from collections.abc import Sequence

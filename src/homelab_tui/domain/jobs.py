@@ -216,6 +216,8 @@ class Alert:
     job_name: str | None
     state: AlertState
     active_at: datetime | None = None
+    for_s: float | None = None
+    """How long its rule waits before it fires; None: not told, or it fires already."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from homelab_tui.domain.secrets import Secret
+
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
@@ -25,6 +27,10 @@ class PublicKey:
     in_agent: bool = False
     private_path: str | None = None
     """The private half beside the `.pub`, where it exists: what a push is proven with."""
+    has_passphrase: bool | None = None
+    """Whether the private half is locked; None where it is not here, or cannot be read."""
+    made_at: datetime | None = None
+    """When the `.pub` file was last written: as old as the key, unless it was copied. None for the agent's."""
 
 
 class CellState(StrEnum):
@@ -109,7 +115,49 @@ class KeyWrite:
     """What happened, in a sentence."""
     before: bytes | None
     """The bytes before, for undo; None when there was no file."""
-    after: bytes
+    after: bytes | None
+    """The bytes it left; None when it took the file away."""
+    file: str = ".ssh/authorized_keys"
+    """Which file, as sshd names it: relative to the home, or absolute."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRemoval:
+    """What taking a key out of an account did, or would do."""
+
+    detail: str
+    """What happened, in a sentence."""
+    lines: tuple[str, ...] = ()
+    """The lines that are about the key, with file and number."""
+    writes: tuple[KeyWrite, ...] = ()
+    """One a file that was written; empty for a dry run, and where the key is not."""
+    problem: str | None = None
+    """Why one of several files could not be written, after another one was."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeChange:
+    """What an act of the administrator did to a node."""
+
+    changed: bool
+    detail: str
+    """What happened, in a sentence."""
+    proven: bool | None = None
+    """Whether a fresh login showed it; None when nothing had to be."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecipe:
+    """A key pair to be made."""
+
+    name: str
+    """File name of the private half; `.pub` is added for the other."""
+    type: str = "ed25519"
+    """ed25519 or rsa."""
+    comment: str | None = None
+    """None: user@host-YYYYMMDD."""
+    passphrase: Secret | None = None
+    """None: no passphrase."""
 
 
 class ProofState(StrEnum):
@@ -127,18 +175,10 @@ class Proof:
 
     state: ProofState
     detail: str
+    refused: bool = False
+    """Whether it failed because the server refused the key: what a revocation is proven by."""
 
     @property
     def proven(self) -> bool | None:
         """The contract's `proven`: None where the private half is not here to prove with."""
         return None if self.state is ProofState.NOT_POSSIBLE else self.state is ProofState.PROVEN
-
-
-@dataclass(frozen=True, slots=True)
-class PushRecord:
-    """A pre-image kept on this machine so that a write can be undone."""
-
-    node: str
-    account: str
-    taken_at: datetime
-    path: str

@@ -118,3 +118,15 @@ def reserved_mw(reading: SwitchReading) -> int | None:
     """What the classes of the delivering ports reserve, mW; None when no delivering port tells its class."""
     classes = [p.power_class for p in reading.ports if p.delivers_power and p.power_class is not None]
     return sum(RESERVED_BY_CLASS_MW.get(number, 0) for number in classes) if classes else None
+
+
+def has_room(reading: SwitchReading, power_class: int = 4) -> bool | None:
+    """Whether the budget has room for one more device of a class (4: a PoE+ HAT), as the switch reserves it.
+
+    None when the budget, or the class of a port that delivers power, is not told.
+    """
+    budget = budget_mw(reading)
+    delivering = [port for port in reading.ports if port.delivers_power]
+    if budget is None or any(port.power_class is None for port in delivering):
+        return None
+    return (reserved_mw(reading) or 0) + RESERVED_BY_CLASS_MW[power_class] <= budget

@@ -55,6 +55,8 @@ class LabState:
 
     nodes: tuple[Node, ...] = ()
     my_keys: tuple[PublicKey, ...] = ()
+    my_keys_problem: str | None = None
+    """Why my key files cannot be read: a configured one is missing or is no key."""
     probes: tuple[tuple[str, Reading[NodeFacts]], ...] = ()
     """Node name → probe."""
     reachability: tuple[tuple[str, Reading[bool]], ...] = ()

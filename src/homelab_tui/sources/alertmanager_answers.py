@@ -114,6 +114,8 @@ def refusal(code: int, headers: Mapping[str, str], body: bytes) -> SourceError:
         return SourceMissing(f"not found (404){said}: no such silence, or a path prefix is missing in `url`")
     if code in (400, 422):
         return SourceRefused(f"the Alertmanager does not take this ({code}){said}")
+    if code == 500 and words.startswith("silence") and words.endswith(("not found", "already expired")):
+        return SourceMissing(f"no such silence (any more){said}")  # 0.25 says 500 where a 404 belongs
     if words and code >= 500:
         return SourceError(f"the Alertmanager failed ({code}): {words}")
     return prometheus_refusal(code, headers, body)

@@ -6,6 +6,7 @@ import os
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,13 +56,16 @@ def read_public_key(path: Path) -> PublicKey:
     try:
         with path.open("rb") as file:
             data = file.read(MAX_PUBLIC_KEY_BYTES + 1)
+            made_at = datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, UTC)
     except OSError as error:
         raise _bad_file(path, None, f"cannot be read: {error.strerror or type(error).__name__}") from error
     try:
         key = parse_public_key(data)
     except BadPublicKey as error:
         raise _bad_file(path, 1, str(error)) from error
-    return with_private_half(key, path=str(path), private_path=_private_half(path))
+    half = _private_half(path)
+    key = with_private_half(key, path=str(path), private_path=half)
+    return replace(key, made_at=made_at, has_passphrase=_has_passphrase(half))
 
 
 def read_my_keys(config: KeysConfig, agent: Agent | None) -> tuple[PublicKey, ...]:
@@ -176,6 +180,15 @@ def _private_half(path: Path) -> str | None:
         return None
     private = path.with_suffix("")
     return str(private) if private.is_file() else None
+
+
+def _has_passphrase(half: str | None) -> bool | None:
+    if half is None:
+        return None
+    try:
+        return inspect_private_key(Path(half)).is_encrypted
+    except PrivateKeyUnusable:
+        return None
 
 
 def _agent_keys(agent: Agent | None) -> tuple[PublicKey, ...]:

@@ -11,11 +11,12 @@ from urllib.parse import quote
 import msgspec
 
 from homelab_tui.config.model import ClusterConfig
+from homelab_tui.domain.draining import NodePod
 from homelab_tui.domain.errors import SourceConflict, SourceError, SourceMissing, SourceRefused
 from homelab_tui.domain.jobs import CronJob, Event, Job, JobPod
 from homelab_tui.domain.nodes import KubeNode
 from homelab_tui.domain.watching import Watched
-from homelab_tui.sources import kube_resources
+from homelab_tui.sources import kube_nodes, kube_resources
 from homelab_tui.sources.kube_errors import Ask, refusal, understood
 from homelab_tui.sources.kube_manifests import readable_yaml
 from homelab_tui.sources.kube_objects import decode, oldest_first, status
@@ -96,7 +97,7 @@ class KubernetesSource:
 
         Raises: SourceMissing when it is gone.
         """
-        resource: Resource[Job] | Resource[CronJob] = self._jobs if plural == "jobs" else self._cronjobs
+        resource = self._cronjobs if plural == "cronjobs" else self._jobs
         ask = resource.ask(self.name, "get", namespace, name)
         body = await self._wire.fetch(Call(resource.path(namespace, name), ask))
         return understood(ask, lambda data: decode(data, dict[str, object]), body)
@@ -223,6 +224,22 @@ class KubernetesSource:
         ask = self._jobs.ask(self.name, "create", namespace, name)
         call = Call(self._jobs.path(namespace), ask, method="POST", body=msgspec.json.encode(manifest))
         return understood(ask, self._jobs.read_one, await self._wire.fetch(call))
+
+    async def read_node(self, name: str) -> KubeNode:
+        """One Node as it is now. Raises: SourceMissing when it is gone."""
+        return await kube_nodes.read_node(self._wire, name)
+
+    async def patch_node(self, node: KubeNode, patch: Mapping[str, object]) -> KubeNode:
+        """Merge into exactly this Node. Raises: SourceConflict when it changed since it was read."""
+        return await kube_nodes.patch_node(self._wire, node, patch)
+
+    async def list_pods_on(self, node: str) -> tuple[NodePod, ...]:
+        """Every Pod on a node, in all namespaces."""
+        return await kube_nodes.list_pods_on(self._wire, node)
+
+    async def evict_pod(self, pod: NodePod) -> str | None:
+        """None: accepted, or it was gone already; else what blocks the eviction, in words."""
+        return await kube_nodes.evict_pod(self._wire, pod)
 
     async def service_get(self, service: str, path: str, params: Mapping[str, str]) -> tuple[int, bytes]:
         """GET from a service inside the cluster, through the API server. `service`: `namespace/name:port`.

@@ -1,17 +1,20 @@
 """A Prometheus-compatible server (Prometheus, Thanos, Mimir, VictoriaMetrics): what to alert on, and what was."""
 
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from homelab_tui.config.model import PrometheusConfig
 from homelab_tui.domain.errors import SourceError, SourceGarbled, SourceMissing, SourceRefused
-from homelab_tui.domain.jobs import Alert, MetricsSnapshot
+from homelab_tui.domain.jobs import Alert, AlertState, MetricsSnapshot
 from homelab_tui.domain.nodes import NodeMetrics
 from homelab_tui.sources import kube_state_metrics, node_exporter, prometheus_answers
 from homelab_tui.sources.prometheus_http import PrometheusHttp, ServiceProxy
 from homelab_tui.sources.threads import in_daemon_thread
 
 T = TypeVar("T")
+_WAITS_S = 600.0
 _LARGE_BYTES = 262_144
 """A larger answer is decoded beside the event loop."""
 
@@ -23,6 +26,9 @@ class PrometheusSource:
         """`service`: the cluster's API server, for `via = "kubernetes"`."""
         self._config = config
         self._http = PrometheusHttp(config, service)
+        self._waits: dict[str, float | None] = {}
+        """Alerting rule → seconds until it fires."""
+        self._waits_read_at = 0.0
 
     @property
     def name(self) -> str:
@@ -86,9 +92,27 @@ class PrometheusSource:
     async def _read_alerts(self) -> tuple[Alert, ...] | None:
         """None where the server has none to tell (404), or does not: the Jobs are worth showing without."""
         try:
-            return await self._understood(await self._http.get("/api/v1/alerts"), prometheus_answers.alerts)
+            alerts = await self._understood(await self._http.get("/api/v1/alerts"), prometheus_answers.alerts)
         except SourceError:
             return None
+        pending = {alert.name for alert in alerts if alert.state is AlertState.PENDING}
+        if pending and (not pending <= self._waits.keys() or time.monotonic() - self._waits_read_at > _WAITS_S):
+            await self._read_waits(pending)
+        return tuple(
+            replace(alert, for_s=self._waits.get(alert.name)) if alert.state is AlertState.PENDING else alert
+            for alert in alerts
+        )
+
+    async def _read_waits(self, names: set[str]) -> None:
+        """How long the rules wait. Asked seldom, and only while something is pending: a mixin's rules are many."""
+        try:
+            body = await self._http.get("/api/v1/rules", {"type": "alert"})
+            waits = await self._understood(body, prometheus_answers.waits)
+        except SourceError:
+            waits = {}
+        # A rule that is not told (the server has none, or it was just taken out) is not asked for again at once.
+        self._waits = {**dict.fromkeys(names), **waits}
+        self._waits_read_at = time.monotonic()
 
     async def _read_age_s(self) -> float | None:
         """Age of the newest sample, in whole seconds; None where the server does not tell."""

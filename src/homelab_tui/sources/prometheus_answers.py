@@ -109,6 +109,23 @@ class _AlertsAnswer(_Envelope):
     data: _AlertList | None = None
 
 
+class _Rule(msgspec.Struct, gc=False):
+    name: str = ""
+    duration: float | None = None
+
+
+class _RuleGroup(msgspec.Struct):
+    rules: list[_Rule] | None = None
+
+
+class _RuleGroups(msgspec.Struct):
+    groups: list[_RuleGroup] | None = None
+
+
+class _RulesAnswer(_Envelope):
+    data: _RuleGroups | None = None
+
+
 class _BuildInfo(msgspec.Struct):
     version: str = ""
     application: str = ""
@@ -121,6 +138,7 @@ class _BuildAnswer(_Envelope):
 _vectors = msgspec.json.Decoder(_VectorAnswer)
 _any_queries = msgspec.json.Decoder(_AnyQueryAnswer)
 _alerts = msgspec.json.Decoder(_AlertsAnswer)
+_rules = msgspec.json.Decoder(_RulesAnswer)
 _builds = msgspec.json.Decoder(_BuildAnswer)
 
 
@@ -162,6 +180,23 @@ def alerts(body: bytes) -> tuple[Alert, ...]:
         raise SourceGarbled(f"an answer with status {_shown(answer.status)} and no alerts")
     found = [alert for entry in answer.data.alerts or () if (alert := _alert(entry)) is not None]
     return tuple(sorted(found, key=_alert_order))
+
+
+def waits(body: bytes) -> dict[str, float]:
+    """Alerting rule → seconds that it waits before it fires; of two of one name the shorter.
+
+    Raises: SourceGarbled when it is no list of rules.
+    """
+    try:
+        answer = _rules.decode(body)
+    except UNREADABLE as error:
+        raise SourceGarbled(f"no list of rules{_beginning(body)}") from error
+    found: dict[str, float] = {}
+    for group in (answer.data.groups or ()) if answer.data is not None else ():
+        for rule in group.rules or ():
+            if rule.duration is not None and rule.duration >= 0:
+                found[rule.name] = min(rule.duration, found.get(rule.name, rule.duration))
+    return found
 
 
 def version(body: bytes) -> str | None:

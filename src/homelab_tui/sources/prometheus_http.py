@@ -7,6 +7,7 @@ import ssl
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 _MAX_ERROR_BYTES = 65_536
+_NO_PARAMS: Mapping[str, str] = MappingProxyType({})
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _TOTAL_READS = 6
 """A whole answer may take this many read time-outs: a large one arrives in many reads, but not for ever."""
@@ -81,9 +83,9 @@ class PrometheusHttp:
                 self._only_get = True
         return await self._ask("GET", "/api/v1/query", form)
 
-    async def get(self, path: str) -> bytes:
+    async def get(self, path: str, params: Mapping[str, str] = _NO_PARAMS) -> bytes:
         """The answer of one path of the API."""
-        return await self._ask("GET", path, {})
+        return await self._ask("GET", path, params)
 
     async def send(self, method: str, path: str, body: bytes | None) -> bytes:
         """The answer to a write; `body` is JSON. Never sent a second time by itself."""

@@ -2,7 +2,6 @@
 
 import asyncio
 from base64 import b64encode
-from collections.abc import Mapping
 from dataclasses import replace
 from http import HTTPStatus
 from urllib.parse import quote
@@ -18,7 +17,7 @@ from homelab_tui.domain.errors import (
 )
 from homelab_tui.domain.poe import PortRef, SwitchReading
 from homelab_tui.sources import routeros_answers as answers
-from homelab_tui.sources.json_values import decoded, objects, text
+from homelab_tui.sources.json_values import Object, decoded, objects, text
 from homelab_tui.sources.switch_http import Answer, SwitchHttp
 
 _POE = "/rest/interface/ethernet/poe"
@@ -91,7 +90,7 @@ class RouterosSwitch:
         reading = answers.reading(self.name, found, rows, monitor, await self._read_model(), findings)
         return await self._with_macs(reading, found)
 
-    async def _interfaces(self) -> tuple[tuple[answers.PoeInterface, ...], dict[str, Mapping[str, object]]]:
+    async def _interfaces(self) -> tuple[tuple[answers.PoeInterface, ...], dict[str, Object]]:
         poe = await self._ask("GET", _POE)
         try:
             ethernet = await self._ask("GET", "/rest/interface/ethernet")

@@ -1,4 +1,4 @@
-"""What RouterOS says of its PoE ports over REST: pure, no network. Numbers come as numbers or as strings."""
+"""What RouterOS says of its PoE ports over REST, understood: pure, no network. Numbers may be strings."""
 
 import re
 from collections.abc import Sequence

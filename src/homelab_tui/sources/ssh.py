@@ -6,6 +6,7 @@ and `ssh_commands`; what is run on a node is in `ssh_scripts` and `probe`.
 
 import secrets
 import socket
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,16 +19,30 @@ from homelab_tui.domain.errors import (
     SourceTimeout,
     SourceUnreachable,
 )
-from homelab_tui.domain.keys import AccountKeys, HostKey, HostKeyState, KeyWrite, Proof, ProofState, PublicKey
+from homelab_tui.domain.keys import (
+    AccountKeys,
+    HostKey,
+    HostKeyState,
+    KeyRecipe,
+    KeyRemoval,
+    KeyWrite,
+    Proof,
+    ProofState,
+    PublicKey,
+)
 from homelab_tui.domain.nodes import Node, NodeFacts
 from homelab_tui.domain.secrets import Secret
 from homelab_tui.sources.key_files import PrivateKeyUnusable, read_my_keys, read_public_key
+from homelab_tui.sources.key_making import make_key
 from homelab_tui.sources.known_hosts_files import judge_host_key, read_known_hosts, remember_host_key
 from homelab_tui.sources.probe import PROBE_SCRIPT, parse_probe
 from homelab_tui.sources.ssh_account import AccountReading, account_keys, file_faults, no_answer
+from homelab_tui.sources.ssh_administration import Administers
 from homelab_tui.sources.ssh_agent import running_agent
 from homelab_tui.sources.ssh_connection import Arrival
-from homelab_tui.sources.ssh_login import LoggedIn, offer_key, signer_of
+from homelab_tui.sources.ssh_login import LoggedIn, Signer, offer_key, signer_of
+from homelab_tui.sources.ssh_power import ask_for_reboot
+from homelab_tui.sources.ssh_removals import Removals, remove_key, restore_file
 from homelab_tui.sources.ssh_sessions import Session, Sessions
 from homelab_tui.sources.ssh_threads import Scope
 from homelab_tui.sources.ssh_writes import Attempts, add_line, read_account
@@ -35,13 +50,16 @@ from homelab_tui.sources.ssh_writes import Attempts, add_line, read_account
 LOCAL_TIMEOUT_S = 5.0
 """For key files and the agent on this machine."""
 
+MAKE_KEY_TIMEOUT_S = 60.0
+"""A long RSA key takes a Pi a while."""
 
-class SshSource:
+
+class SshSource(Administers):
     """All nodes of the configuration. Satisfies the engine's ReachesNodes and InstallsKeys."""
 
     def __init__(self, ssh: SshConfig, keys: KeysConfig) -> None:
         self._keys = keys
-        self._sessions = Sessions(ssh, keys)
+        super().__init__(Sessions(ssh, keys))
         self._faults: dict[tuple[str, str | None], tuple[str, ...]] = {}
         """Why sshd ignores an account's keys, as far as its last reading told: what a failed proof is explained by."""
 
@@ -118,6 +136,19 @@ class SshSource:
             late=f"{path} could not be read within {LOCAL_TIMEOUT_S:g} s",
         )
 
+    async def make_key(self, recipe: KeyRecipe) -> PublicKey:
+        """A new key pair beside my other keys; from now on it is one of mine.
+
+        Raises: ActionRefused for a file that is there already; UsageError for a recipe that makes none.
+        """
+        key = await self._sessions.in_thread(
+            lambda _: make_key(self._keys, recipe), deadline_s=MAKE_KEY_TIMEOUT_S, late="the key was not made in time"
+        )
+        if self._keys.paths and key.path is not None:
+            self._keys = replace(self._keys, paths=(*self._keys.paths, Path(key.path)))
+            self._sessions.use_keys(self._keys)
+        return key
+
     async def read_account(self, node: Node) -> AccountKeys:
         """Every authorized_keys file that sshd reads for the account, and what keeps it from being read."""
 
@@ -148,17 +179,48 @@ class SshSource:
         again = await self._sessions.with_session(node, body, password=password, commands=commands)
         return attempts.judge(again)
 
+    async def remove_key(
+        self, node: Node, fingerprint: str, *, using: PublicKey | None = None, dry_run: bool = False
+    ) -> KeyRemoval:
+        """Takes every line about a key out of the files that sshd reads; `using` is the one key to log in with.
+
+        Raises SourceRefused where that could lock the account; then nothing was written.
+        """
+        removals = Removals()
+
+        def body(session: Session) -> KeyRemoval:
+            removal, reading = remove_key(session, fingerprint, removals, dry_run=dry_run)
+            self._told(node, session, reading)
+            return removal
+
+        only = None if using is None else await self._signer(using)
+        try:
+            return await self._sessions.with_session(node, body, only=only, commands=6)
+        except (SourceTimeout, SourceUnreachable, SourceGarbled):
+            if removals.pending is None and not removals.done:
+                raise
+        return await self._sessions.with_session(node, body, only=only, commands=6)
+
+    async def restore_file(self, node: Node, file: str, left_sha256: str, before: bytes | None) -> KeyWrite:
+        """Puts an authorized_keys file back as it was before a write, if it still is what that write left.
+
+        Raises: SourceConflict when it is not; SourceRefused where that would lock the account.
+        """
+
+        def body(session: Session) -> KeyWrite:
+            write, reading = restore_file(session, file, left_sha256, before)
+            self._told(node, session, reading)
+            return write
+
+        return await self._sessions.with_session(node, body, commands=2)
+
     async def prove(self, node: Node, key: PublicKey) -> Proof:
         """A fresh connection that logs in with this key alone, and runs a command.
 
         Raises SourceError when the node cannot be reached: then nothing is known about the key.
         """
         try:
-            signer = await self._sessions.in_thread(
-                lambda _: signer_of(key, use_agent=self._keys.agent),
-                deadline_s=LOCAL_TIMEOUT_S,
-                late=f"the private half of {key.comment or key.fingerprint} could not be read in time",
-            )
+            signer = await self._signer(key)
         except PrivateKeyUnusable as error:
             return Proof(ProofState.NOT_POSSIBLE, f"not proven: {error}")
 
@@ -169,15 +231,27 @@ class SshSource:
             except CredentialsNeeded as error:
                 return Proof(ProofState.FAILED, str(error))
             if not accepted:
-                return Proof(ProofState.FAILED, self._why_refused(node))
+                return Proof(ProofState.FAILED, self._why_refused(node), refused=True)
             session = self._sessions.session(arrival, LoggedIn(key.fingerprint, ()), scope)
             return _run_marker(session)
 
         return await self._sessions.at_door(node, body)
 
+    async def reboot(self, node: Node) -> None:
+        """Asks the node to boot anew; returns when it obeys, link lost or not. Raises SourceRefused without sudo."""
+        await self._sessions.with_session(node, ask_for_reboot, commands=2)
+
     async def close(self) -> None:
         """Ends every connection; whoever waits for one gets an error."""
         await self._sessions.close()
+
+    async def _signer(self, key: PublicKey) -> Signer:
+        """What signs with a key. Raises PrivateKeyUnusable where nothing here can."""
+        return await self._sessions.in_thread(
+            lambda _: signer_of(key, use_agent=self._keys.agent),
+            deadline_s=LOCAL_TIMEOUT_S,
+            late=f"the private half of {key.comment or key.fingerprint} could not be read in time",
+        )
 
     def _told(self, node: Node, session: Session, reading: AccountReading) -> AccountKeys:
         """The account in the domain's words; what keeps sshd from reading its files is remembered for a proof."""

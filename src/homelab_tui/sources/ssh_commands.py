@@ -4,6 +4,7 @@ import contextlib
 import select
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -49,12 +50,31 @@ def run_command(
     try:
         channel.settimeout(max(deadline.left_s, 0.001))
         _start(channel, command, deadline)
-        if stdin:
-            channel.sendall(stdin)
-        channel.shutdown_write()
+        _feed(channel, transport, stdin)
         return _collect(channel, where, deadline, late)
     except (paramiko.SSHException, EOFError, OSError) as error:
         raise _lost(transport, where, deadline, late) from error
+    finally:
+        with contextlib.suppress(Exception):  # the link may be gone already
+            channel.close()
+
+
+@contextlib.contextmanager
+def running_command(
+    transport: "paramiko.Transport", command: str, where: str, *, timeout_s: float
+) -> "Iterator[paramiko.Channel]":
+    """A command whose channel somebody else talks over, until the block ends. Raises as `run_command`."""
+    import paramiko  # heavy: nothing may import it before the first paint
+
+    deadline = Deadline(timeout_s)
+    try:
+        channel = _open(transport, deadline)
+        channel.settimeout(max(deadline.left_s, 0.001))
+        _start(channel, command, deadline)
+    except (paramiko.SSHException, EOFError, OSError) as error:
+        raise _lost(transport, where, deadline, f"{where}: the command did not start in time") from error
+    try:
+        yield channel
     finally:
         with contextlib.suppress(Exception):  # the link may be gone already
             channel.close()
@@ -83,6 +103,18 @@ def _start(channel: "paramiko.Channel", command: str, deadline: Deadline) -> Non
         channel.exec_command(command.encode())
     finally:
         alarm.cancel()
+
+
+def _feed(channel: "paramiko.Channel", transport: "paramiko.Transport", stdin: bytes) -> None:
+    """All of its input. A command that ends at once (no shell: /bin/false) may close the channel before it has that:
+    what it said, and how it ended, counts all the same."""
+    try:
+        if stdin:
+            channel.sendall(stdin)
+        channel.shutdown_write()
+    except OSError:
+        if not (channel.closed and transport.is_active()):
+            raise
 
 
 def _collect(channel: "paramiko.Channel", where: str, deadline: Deadline, late: str) -> Output:

@@ -109,6 +109,10 @@ class Dialer:
                 self._scope.wait(attempt * random.uniform(0.15, 0.45))  # noqa: S311 - jitter, not a secret
         return self._approach_once(log_in)
 
+    def approach_over(self, hop: Hop, channel: "paramiko.Channel") -> Arrival:
+        """The door of a server that speaks over a channel: one that a command of ours started on the node."""
+        return self._shake_hands(hop, Tunnel(channel))
+
     def close(self) -> None:
         """Closes everything. The sockets are shut first, so that nothing waits for an answer any more, and closed
         last, so that no transport's thread finds its file number in other hands."""

@@ -49,6 +49,8 @@ class LoggedIn:
     """The key that opened it; None when it was a password, or nothing at all."""
     methods: tuple[str, ...]
     """What the server offers for this account; empty when it was not asked."""
+    signer: Signer | None = field(default=None, repr=False)
+    """What the key signs with, for a second login just like this one."""
 
 
 def signers_for(hop: Hop, keys: KeysConfig, preferred: str | None = None) -> tuple[Signer, ...]:
@@ -128,7 +130,7 @@ def log_in(arrival: Arrival, signers: Iterable[Signer], password: Secret | None 
                 continue
             tried += 1
             if offer_key(arrival, key):
-                return LoggedIn(signer.fingerprint or fingerprint(key.asbytes()), methods)
+                return LoggedIn(signer.fingerprint or fingerprint(key.asbytes()), methods, signer)
     possible = bool(PASSWORD_METHODS.intersection(methods))
     if password is not None and possible:
         _send_password(arrival, methods, password)

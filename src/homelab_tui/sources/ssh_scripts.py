@@ -104,6 +104,8 @@ _SWAP_LINES = (
     'if command -v flock >/dev/null 2>&1; then flock -w 10 9 || { say LOCK; exit 14; }; rm -f -- "$f".hl.??????; fi',
     'if [ -e "$f" ]; then cur=$(h <"$f") || { say READ; exit 15; }; else cur=none; fi',
     '[ "$cur" = "$old" ] || { say STALE "$cur"; exit 16; }',
+    # "none" takes the file away: undoing the write that made it.
+    'if [ "$new" = none ]; then rm -f -- "$f" || { say RENAME; exit 20; }; say OK; exit 0; fi',
     't=$(mktemp "$f.hl.XXXXXX") || { say TMP; exit 17; }',
     # PIPE too: with the link gone, the very message about it would kill the shell before it has cleaned up.
     r'trap "rm -f -- \"$t\"" EXIT',
@@ -150,9 +152,12 @@ def read_account_script(mark: str) -> bytes:
     return _READ_ACCOUNT.replace("@@HL", mark).encode()
 
 
-def swap_command(old_sha256: str | None, new_sha256: str, length: int, file: str, mark: str) -> str:
-    """The command line that swaps a file. `file` is relative to the home, or absolute inside it."""
-    return f"sh -c '{SWAP_FILE}' hl {old_sha256 or 'none'} {new_sha256} {length} {_quoted(file)} {mark}"
+def swap_command(old_sha256: str | None, new_sha256: str | None, length: int, file: str, mark: str) -> str:
+    """The command line that swaps a file; without a new hash it takes the file away.
+
+    `file` is relative to the home, or absolute inside it.
+    """
+    return f"sh -c '{SWAP_FILE}' hl {old_sha256 or 'none'} {new_sha256 or 'none'} {length} {_quoted(file)} {mark}"
 
 
 def _quoted(word: str) -> str:

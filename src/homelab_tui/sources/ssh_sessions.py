@@ -1,17 +1,17 @@
 """Sessions on nodes for asyncio: who may connect when, and a blocking body that runs while one is open."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import TypeVar
 
 from homelab_tui.config.model import KeysConfig, SshConfig
 from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.secrets import Secret
-from homelab_tui.sources.ssh_commands import Output, run_command
-from homelab_tui.sources.ssh_connection import Arrival, Dialer
+from homelab_tui.sources.ssh_commands import Output, run_command, running_command
+from homelab_tui.sources.ssh_connection import Arrival, Dialer, LogIn
 from homelab_tui.sources.ssh_limits import Limits
-from homelab_tui.sources.ssh_login import LoggedIn, log_in, signers_for
+from homelab_tui.sources.ssh_login import LoggedIn, Signer, log_in, signers_for
 from homelab_tui.sources.ssh_routes import Hop, Route, Routes
 from homelab_tui.sources.ssh_threads import Scope, WireThreads
 
@@ -24,8 +24,12 @@ MAX_PER_JUMP_HOST = 4
 class Session:
     """Logged in to a node; blocking. One command at a time: a server may allow no more (MaxSessions 1)."""
 
-    def __init__(self, arrival: Arrival, login: LoggedIn, limits: Limits, scope: Scope) -> None:
+    def __init__(
+        self, arrival: Arrival, login: LoggedIn, limits: Limits, scope: Scope, pass_on: LogIn = lambda _arrival: None
+    ) -> None:
+        """`pass_on` logs in at jump hosts, for a second connection."""
         self._arrival = arrival
+        self._pass_on = pass_on
         self._limits = limits
         self._scope = scope
         self.login = login
@@ -45,6 +49,34 @@ class Session:
         self._scope.check()
         return run_command(self._arrival.transport, command, self.where, stdin=stdin, timeout_s=self._limits.command_s)
 
+    @contextmanager
+    def beside(self) -> Iterator[Arrival]:
+        """Another connection to the same node, not logged in, while this one stays open."""
+        dialer = Dialer(self._arrival.route, self._limits, self._scope)
+        try:
+            arrival = dialer.approach(self._pass_on)
+            arrival.demand_trust()
+            yield arrival
+        finally:
+            dialer.close()
+
+    @contextmanager
+    def through(self, command: str) -> Iterator[Arrival]:
+        """The door of a server that this command is, spoken to over this very session (`sshd -i`)."""
+        hop, transport = self._arrival.hop, self._arrival.transport
+        dialer = Dialer(self._arrival.route, self._limits, self._scope)
+        with running_command(transport, command, self.where, timeout_s=self._limits.command_s) as channel:
+            try:
+                arrival = dialer.approach_over(hop, channel)
+                arrival.demand_trust()
+                yield arrival
+            finally:
+                dialer.close()
+
+    def on(self, arrival: Arrival, login: LoggedIn) -> "Session":
+        """A session on a second connection that is logged in by now."""
+        return Session(arrival, login, self._limits, self._scope, self._pass_on)
+
     def wait(self, seconds: float) -> None:
         """Sleeps, as long as the work is wanted."""
         self._scope.wait(seconds)
@@ -61,6 +93,10 @@ class Sessions:
         self._known_routes: dict[Node, Route] = {}
         self._gates: dict[tuple[str, int], asyncio.Semaphore] = {}
         self._last_key: dict[tuple[str, int, str], str] = {}
+
+    def use_keys(self, keys: KeysConfig) -> None:
+        """From now on these are my keys: one was made."""
+        self._keys = keys
 
     async def in_thread(self, work: Callable[[Scope], T], *, deadline_s: float, late: str) -> T:
         """Blocking work that needs no node."""
@@ -101,14 +137,23 @@ class Sessions:
             return await self._threads.run(body, deadline_s=deadline_s, late=late)
 
     async def with_session(
-        self, node: Node, work: Callable[[Session], T], *, password: Secret | None = None, commands: int = 1
+        self,
+        node: Node,
+        work: Callable[[Session], T],
+        *,
+        password: Secret | None = None,
+        only: Signer | None = None,
+        commands: int = 1,
     ) -> T:
-        """Runs `work` while logged in to a node with the keys that ssh would use, else with the password."""
+        """Runs `work` while logged in to a node with the keys that ssh would use, else with the password.
+
+        `only` is the one key to log in with.
+        """
 
         def body(arrival: Arrival, scope: Scope) -> T:
             arrival.demand_trust()
-            login = self._log_in(arrival, password)
-            return work(Session(arrival, login, self._limits, scope))
+            login = self._log_in(arrival, password) if only is None else log_in(arrival, (only,))
+            return work(Session(arrival, login, self._limits, scope, self._pass))
 
         return await self.at_door(node, body, commands=commands)
 

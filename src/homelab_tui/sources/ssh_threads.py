@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from homelab_tui.domain.errors import SourceTimeout, SourceUnreachable
+from homelab_tui.sources.threads import start_daemon
 
 T = TypeVar("T")
 
@@ -75,9 +76,8 @@ class WireThreads:
             scope = Scope()
             self._scopes.add(scope)
             outcome: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-            thread = threading.Thread(target=_run, args=(work, scope, outcome), name=self._name, daemon=True)
             try:
-                thread.start()
+                start_daemon(lambda: _run(work, scope, outcome), self._name)
                 async with asyncio.timeout(deadline_s):
                     return await outcome
             except TimeoutError as error:

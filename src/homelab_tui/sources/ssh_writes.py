@@ -47,7 +47,7 @@ class Attempts:
         if again.changed or self.last is None or again.after == self.last.before:
             return again
         detail = f"{self.last.detail}; the link broke before the answer came, so it was read again"
-        return KeyWrite(True, detail, self.last.before, again.after)
+        return KeyWrite(True, detail, self.last.before, again.after, again.file)
 
 
 def add_line(session: Session, key: PublicKey, attempts: Attempts) -> tuple[KeyWrite, AccountReading]:
@@ -61,12 +61,12 @@ def add_line(session: Session, key: PublicKey, attempts: Attempts) -> tuple[KeyW
         standing = standing_of(reading, key)
         if standing is not None:
             data = standing.file.data
-            return KeyWrite(False, standing.detail, before=data, after=data or b""), reading
+            return KeyWrite(False, standing.detail, data, data or b"", standing.file.name), reading
         file = reading.target
         if file.trouble is not None:
             raise SourceRefused(f"{session.where}: {file.name} {file.trouble}; nothing was written")
         after = with_key(file.data, key_line(key))
-        write = KeyWrite(True, _added(reading, file, after, session.server_version), file.data, after)
+        write = KeyWrite(True, _added(reading, file, after, session.server_version), file.data, after, file.name)
         attempts.last = write
         if swap(session, file.name, file.data, after):
             return write, reading
@@ -94,19 +94,21 @@ def standing_of(reading: AccountReading, key: PublicKey) -> Standing | None:
     return None
 
 
-def swap(session: Session, file: str, before: bytes | None, after: bytes) -> bool:
+def swap(session: Session, file: str, before: bytes | None, after: bytes | None) -> bool:
     """Replaces a file's bytes if they are still the ones that were read. False when they are not.
+
+    Without `after` the file is taken away.
 
     Raises a SourceError that says what kept it from being written, and how the file is now.
     """
     mark = new_mark()
-    new = hashlib.sha256(after).hexdigest()
+    new = None if after is None else hashlib.sha256(after).hexdigest()
     old = None if before is None else hashlib.sha256(before).hexdigest()
     try:
-        command = swap_command(old, new, len(after), file, mark)
+        command = swap_command(old, new, len(after or b""), file, mark)
     except ValueError as error:
         raise SourceRefused(f"{session.where}: {printable(file)} is not a path that homelab writes to") from error
-    output = session.run(command, after)
+    output = session.run(command, after or b"")
     word, text = _last_mark(output, mark)
     if word == "OK":
         return True

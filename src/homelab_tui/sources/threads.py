@@ -2,11 +2,38 @@
 
 import asyncio
 import contextlib
+import queue
 import threading
 from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
+_asked_for: "queue.SimpleQueue[tuple[Callable[[], None], str]]" = queue.SimpleQueue()
+_starter_lock = threading.Lock()
+_starters: list[threading.Thread] = []
+
+
+def start_daemon(run: Callable[[], None], name: str) -> None:
+    """Run this in a daemon thread of its own, without waiting for it to begin.
+
+    `Thread.start()` waits, and where a dozen threads compute that is many milliseconds: too long for an event loop.
+    So one thread does nothing but start the others.
+    """
+    if not _starters:
+        with _starter_lock:
+            if not _starters:
+                _starters.append(threading.Thread(target=_start_all, name="homelab-starter", daemon=True))
+                _starters[0].start()
+    _asked_for.put((run, name))
+
+
+def _start_all() -> None:
+    while True:
+        run, name = _asked_for.get()
+        try:
+            threading.Thread(target=run, name=name, daemon=True).start()
+        except RuntimeError:  # the system has no thread left: one after the other, then
+            run()
 
 
 async def in_daemon_thread(function: Callable[[], T], *, name: str) -> T:
@@ -34,5 +61,5 @@ async def in_daemon_thread(function: Callable[[], T], *, name: str) -> T:
             else:
                 loop.call_soon_threadsafe(succeed, value)
 
-    threading.Thread(target=run, name=name, daemon=True).start()
+    start_daemon(run, name)
     return await result

@@ -18,6 +18,8 @@ from homelab_tui.sources import unifi_answers as answers
 from homelab_tui.sources.switch_http import Answer, SwitchHttp
 
 _UNIFI_OS = "/proxy/network"
+_NO_LOGIN = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+"""What the versions answer to a wrong password."""
 _CSRF = ("x-updated-csrf-token", "x-csrf-token")
 
 
@@ -44,6 +46,11 @@ class UnifiSwitch:
     def kind(self) -> str:
         """unifi"""
         return "unifi"
+
+    @property
+    def cycles_by_itself(self) -> bool:
+        """Always: it is a command of the controller."""
+        return True
 
     async def read(self) -> SwitchReading:
         """Every PoE port, and which clients hang on them where the controller tells."""
@@ -109,7 +116,8 @@ class UnifiSwitch:
                 await self._log_in()
                 answer = await self._send(method, path, body)
         if answer.code != HTTPStatus.OK:
-            self._prefix = None  # the next try starts afresh: key, address or firmware may be other by then
+            if answer.code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND):
+                self._prefix = None  # the next try starts afresh: password or firmware may be other by then
             raise self._refusal(answer, path)
         return answer.body
 
@@ -154,7 +162,7 @@ class UnifiSwitch:
     def _refusal(self, answer: Answer, path: str) -> SourceError:
         """The error that an answer stands for."""
         code, where = answer.code, f"{self.name}: {path.partition('/')[0]}"
-        if code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.BAD_REQUEST) and path == "login":
+        if code in _NO_LOGIN and path == "login":
             return SourceRefused(f"{self.name}: the controller does not take this username and password ({code})")
         if code == 499:
             return SourceRefused(f"{self.name}: this account wants a second factor: use a local account or an api_key")

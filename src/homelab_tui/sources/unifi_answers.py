@@ -1,4 +1,4 @@
-"""What a UniFi Network controller says of a switch (`stat/device`, `stat/sta`), understood: pure, no network."""
+"""What a UniFi Network controller says of a switch's ports (`stat/device`, `stat/sta`), understood: pure."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -31,8 +31,15 @@ class UnifiDevice:
     """(MAC, port) of its LLDP table."""
 
     def mode(self, port: int) -> str | None:
-        """`poe_mode` of a port: auto, off, pasv24, passthrough; None when it is not told."""
-        return next((text(entry.get("poe_mode")) for entry in self.ports if whole(entry.get("port_idx")) == port), None)
+        """`poe_mode` of a port: auto, off, pasv24, passthrough; None when it is not told.
+
+        As it is configured: what the switch itself reports follows seconds later, when it has been provisioned.
+        """
+        for entry in (*self.overrides, *self.ports):
+            mode = text(entry.get("poe_mode"))
+            if whole(entry.get("port_idx")) == port and mode is not None:
+                return mode
+        return None
 
 
 def devices(body: bytes) -> tuple[UnifiDevice, ...]:
@@ -86,7 +93,7 @@ def chosen(found: Sequence[UnifiDevice], name: str, device: str | None) -> Unifi
 def reading(name: str, device: UnifiDevice, behind: Iterable[tuple[str, int]] = ()) -> SwitchReading:
     """The switch's ports now. `behind`: (MAC, port) of what is known to hang on them."""
     findings: list[str] = []
-    ports = tuple(port for entry in device.ports if (port := _port(name, entry, findings)) is not None)
+    ports = tuple(port for entry in device.ports if (port := _port(name, entry, device, findings)) is not None)
     budget = round(device.budget_w * 1000) if device.budget_w and device.budget_w > 0 else None
     tables = [
         (mac, whole(entry.get("port_idx")) or 0)
@@ -124,11 +131,11 @@ def with_mode(device: UnifiDevice, port: int, mode: str) -> list[dict[str, objec
     return found
 
 
-def _port(switch: str, entry: Object, findings: list[str]) -> PoePort | None:
+def _port(switch: str, entry: Object, device: UnifiDevice, findings: list[str]) -> PoePort | None:
     index = whole(entry.get("port_idx"))
     if not index:
         return None
-    mode = text(entry.get("poe_mode"))
+    mode = device.mode(index)
     powered = truth(entry.get("poe_enable"))
     if mode is not None and mode not in (*_MODES, "pasv24", "passthrough"):
         findings.append(f"port {index}: a PoE mode that is not known: {mode!r}")

@@ -1,0 +1,68 @@
+"""The administrator's acts on a node over SSH: sudo, /etc/hosts, key-only sshd."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from homelab_tui.domain.errors import SourceRefused
+from homelab_tui.domain.keys import NodeChange
+from homelab_tui.domain.nodes import Node
+from homelab_tui.domain.secrets import Secret
+from homelab_tui.sources.ssh_addresses import address_of
+from homelab_tui.sources.ssh_hardening import ROLLBACK_S, harden, unharden
+from homelab_tui.sources.ssh_hosts import write_hosts
+from homelab_tui.sources.ssh_sessions import Session, Sessions
+from homelab_tui.sources.ssh_sudo import grant_sudo, take_sudo_back, works_without_password
+
+_RESOLVE_TIMEOUT_S = 5.0
+
+
+class Administers:
+    """Satisfies the engine's AdministersNodes."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+        self.rollback_s = ROLLBACK_S
+        """How long a node that is being hardened waits for us before it puts everything back."""
+
+    async def harden(self, node: Node, tell: Callable[[str], None], *, undo: bool = False) -> NodeChange:
+        """Key-only sshd, with a rollback that the node does by itself; `tell` hears the stages.
+
+        Raises SourceRefused when it was not done; its message says what was put back.
+        """
+        loop = asyncio.get_running_loop()
+
+        def stage(text: str) -> None:
+            loop.call_soon_threadsafe(tell, text)
+
+        def body(session: Session) -> NodeChange:
+            return unharden(session, stage) if undo else harden(session, stage, self.rollback_s)
+
+        return await self._sessions.with_session(node, body, commands=25)
+
+    async def allow_sudo(self, node: Node, password: Secret | None, *, undo: bool = False) -> NodeChange:
+        """sudo without a password for the node's account, proven in a session without a terminal, else taken back."""
+        if undo:
+            return await self._sessions.with_session(
+                node, lambda session: take_sudo_back(session, password), commands=2
+            )
+        change = await self._sessions.with_session(node, lambda session: grant_sudo(session, password), commands=4)
+        if not change.changed:
+            return change
+        if await self._sessions.with_session(node, works_without_password):
+            return replace(change, detail=f"{change.detail}, proven in a session without a terminal", proven=True)
+        await self._sessions.with_session(node, lambda session: take_sudo_back(session, password), commands=2)
+        raise SourceRefused(
+            f"{node.name}: sudo still asks for a password in a session without a terminal (a later line of sudoers, "
+            "or requiretty); the drop-in was taken away again"
+        )
+
+    async def address(self, node: Node) -> str | None:
+        """What the other nodes are to know the node by; None for loopback, and for a name that is not found."""
+        late = f"{node.name}: the name {node.host} was not looked up in time"
+        return await self._sessions.in_thread(lambda _: address_of(node), deadline_s=_RESOLVE_TIMEOUT_S, late=late)
+
+    async def write_hosts(self, node: Node, entries: Sequence[tuple[str, str]], password: Secret | None) -> NodeChange:
+        """Names and addresses into the node's /etc/hosts, in a block of our own; without any, the block goes."""
+        kept = tuple(entries)
+        return await self._sessions.with_session(node, lambda session: write_hosts(session, kept, password), commands=9)
