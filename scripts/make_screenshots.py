@@ -62,7 +62,7 @@ async def draw(picture: Picture) -> str:
     async with app.run_test(size=(picture.width, picture.height), notifications=True) as pilot:
         if picture.theme:
             app.theme = picture.theme
-        await _settled(pilot, lambda: bool(app.main.pane.table.rows))
+        await _settled(pilot, lambda: app.lab is not None and bool(app.main.pane.table.rows))
         await pilot.press(*picture.keys)
         if picture.dialog:
             await _open(app, lab, picture.dialog)

@@ -2,7 +2,7 @@
 
 import asyncio
 import resource
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,18 @@ from typing import TypeVar
 
 from homelab_tui.domain.errors import SourceMissing, SourceTimeout
 from homelab_tui.domain.jobs import CronJob, Event, Job, JobId, JobPod, JobState, MetricsSnapshot
-from homelab_tui.domain.keys import AccountKeys, HostKey, HostKeyState, KeyWrite, Proof, ProofState, PublicKey
+from homelab_tui.domain.keys import (
+    AccountKeys,
+    HostKey,
+    HostKeyState,
+    KeyRecipe,
+    KeyRemoval,
+    KeyWrite,
+    NodeChange,
+    Proof,
+    ProofState,
+    PublicKey,
+)
 from homelab_tui.domain.nodes import KubeNode, Node, NodeFacts, NodeMetrics
 from homelab_tui.domain.poe import Detection, PoePort, PortRef, SwitchReading
 from homelab_tui.domain.secrets import Secret
@@ -121,6 +132,8 @@ class FakeSsh:
         self.host_keys: dict[str, HostKey | Exception] = {}
         self.accounts: dict[str, AccountKeys | Exception] = {}
         self.writes: dict[str, KeyWrite | Exception] = {}
+        self.changes: dict[str, NodeChange | Exception] = {}
+        self.removals: dict[str, KeyRemoval | Exception] = {}
         self.proofs: dict[str, Proof | Exception] = {}
         self.trust_says: dict[str, HostKey | Exception] = {}
         self.my_keys: tuple[PublicKey, ...] | Exception = ()
@@ -129,6 +142,8 @@ class FakeSsh:
         self.before_write: Callable[[], None] = lambda: None
         self.hold: asyncio.Event | None = None
         """Where set, a write waits for it."""
+        self.hold_host_key: asyncio.Event | None = None
+        """Where set, showing the host key waits for it."""
 
     def called(self, method: str) -> list[str]:
         """The nodes that a method was called for."""
@@ -149,7 +164,7 @@ class FakeSsh:
     async def host_key(self, node: Node) -> HostKey:
         """Trusted, if nothing else was put there."""
         self.calls.append(("host_key", node.name))
-        await asyncio.sleep(0)
+        await (self.hold_host_key.wait() if self.hold_host_key else asyncio.sleep(0))
         return _given(self.host_keys.get(node.name, TRUSTED))
 
     async def trust(self, node: Node, fingerprint: str) -> HostKey:
@@ -168,6 +183,10 @@ class FakeSsh:
         """A key called like the file."""
         return PublicKey("ssh-ed25519", b"file", fingerprint=f"SHA256:{path.stem}", path=str(path))
 
+    async def make_key(self, recipe: KeyRecipe) -> PublicKey:
+        """A key called as wished."""
+        return PublicKey("ssh-ed25519", b"made", fingerprint=f"SHA256:{recipe.name}", path=f"/keys/{recipe.name}.pub")
+
     async def read_account(self, node: Node) -> AccountKeys:
         """An empty account, if nothing else was put there."""
         self.calls.append(("read_account", node.name))
@@ -180,6 +199,45 @@ class FakeSsh:
         self.before_write()
         await (self.hold.wait() if self.hold else asyncio.sleep(0))
         return _given(self.writes.get(node.name, KeyWrite(True, "one line added", b"old\n", b"old\nnew\n")))
+
+    async def remove_key(
+        self, node: Node, fingerprint: str, *, using: PublicKey | None = None, dry_run: bool = False
+    ) -> KeyRemoval:
+        """One line removed."""
+        self.calls.append(("remove_key", node.name))
+        await asyncio.sleep(0)
+        writes = () if dry_run else (KeyWrite(True, "removed", b"old\nnew\n", b"old\n"),)
+        return _given(self.removals.get(node.name, KeyRemoval("removed", ("line 2",), writes)))
+
+    async def restore_file(self, node: Node, file: str, left_sha256: str, before: bytes | None) -> KeyWrite:
+        """As it was."""
+        self.calls.append(("restore_file", node.name))
+        await asyncio.sleep(0)
+        return _given(self.writes.get(node.name, KeyWrite(True, "as it was before", b"old\nnew\n", before, file)))
+
+    async def harden(self, node: Node, tell: Callable[[str], None], *, undo: bool = False) -> NodeChange:
+        """Hardened."""
+        self.calls.append(("harden", node.name))
+        tell("proving…")
+        await asyncio.sleep(0)
+        return _given(self.changes.get(node.name, NodeChange(True, "takes keys only", proven=True)))
+
+    async def allow_sudo(self, node: Node, password: Secret | None, *, undo: bool = False) -> NodeChange:
+        """Allowed."""
+        self.calls.append(("allow_sudo", node.name))
+        await asyncio.sleep(0)
+        return _given(self.changes.get(node.name, NodeChange(True, "written", proven=True)))
+
+    async def address(self, node: Node) -> str | None:
+        """The host, where it is a number."""
+        await asyncio.sleep(0)
+        return node.host if node.host[:1].isdigit() else None
+
+    async def write_hosts(self, node: Node, entries: Sequence[tuple[str, str]], password: Secret | None) -> NodeChange:
+        """Written."""
+        self.calls.append(("write_hosts", node.name))
+        await asyncio.sleep(0)
+        return _given(self.changes.get(node.name, NodeChange(True, f"{len(entries)} names")))
 
     async def prove(self, node: Node, key: PublicKey) -> Proof:
         """Proven."""

@@ -1,15 +1,25 @@
 """From a configuration to a lab: the only place that names concrete sources."""
 
-from homelab_tui.config.model import Config
+from collections.abc import Mapping
+
+from homelab_tui.config.model import Config, SwitchConfig
 from homelab_tui.config.places import state_dir
 from homelab_tui.engine.lab import Lab, Sources
 from homelab_tui.engine.ports import Clock, ReadsMetrics, SwitchesPoe
 from homelab_tui.sources.alertmanager import AlertmanagerSource
 from homelab_tui.sources.kubernetes import KubernetesSource
 from homelab_tui.sources.own_addresses import own_addresses, own_macs
+from homelab_tui.sources.poe_command import CommandSwitch
+from homelab_tui.sources.poe_prometheus import PrometheusPoeSwitch
 from homelab_tui.sources.prometheus import PrometheusSource
+from homelab_tui.sources.prometheus_http import PrometheusHttp
+from homelab_tui.sources.routeros import RouterosSwitch
 from homelab_tui.sources.snmp import SnmpSwitch
+from homelab_tui.sources.snmp_engines import SnmpEngineHolder
 from homelab_tui.sources.ssh import SshSource
+from homelab_tui.sources.unifi import UnifiSwitch
+from homelab_tui.sources.wake_on_lan import WakeOnLan
+from homelab_tui.sources.wires import load_wires as load_wires
 
 
 def build_lab(config: Config, clock: Clock | None = None) -> Lab:
@@ -20,9 +30,14 @@ def build_lab(config: Config, clock: Clock | None = None) -> Lab:
         PrometheusSource(server, by_name.get(server.cluster or "") if server.via == "kubernetes" else None)
         for server in config.prometheus
     )
-    switches: tuple[SwitchesPoe, ...] = tuple(SnmpSwitch(switch) for switch in config.switches)
+    engines = SnmpEngineHolder()
+    switches = tuple(_switch(switch, config, by_name, engines) for switch in config.switches)
+    ssh = SshSource(config.ssh, config.keys)
     sources = Sources(
-        ssh=SshSource(config.ssh, config.keys),
+        ssh=ssh,
+        reboots=ssh,
+        lan=WakeOnLan(),
+        drains=clusters,
         clusters=clusters,
         prometheus=prometheus,
         switches=switches,
@@ -31,3 +46,21 @@ def build_lab(config: Config, clock: Clock | None = None) -> Lab:
         own_addresses=own_addresses(),
     )
     return Lab(config, sources, state_dir(), clock)
+
+
+def _switch(
+    switch: SwitchConfig, config: Config, clusters: Mapping[str, KubernetesSource], engines: SnmpEngineHolder
+) -> SwitchesPoe:
+    """The source of one switch, by its wire."""
+    if switch.source == "unifi":
+        return UnifiSwitch(switch)
+    if switch.source == "routeros":
+        return RouterosSwitch(switch)
+    if switch.source == "command":
+        return CommandSwitch(switch)
+    if switch.source == "prometheus":
+        # The loader has seen to it: the named one exists, or there is only one.
+        server = next(one for one in config.prometheus if switch.prometheus in (None, one.name))
+        service = clusters.get(server.cluster or "") if server.via == "kubernetes" else None
+        return PrometheusPoeSwitch(switch, PrometheusHttp(server, service))
+    return SnmpSwitch(switch, engines)

@@ -73,12 +73,16 @@ async def dashboard(
     *,
     size: tuple[int, int] = (140, 40),
     extra: str = "",
+    user: str = "kubernetes-admin",
 ) -> AsyncIterator[Dashboard]:
-    """The product on this lab, its state in a scratch directory. `extra` is added to the configuration."""
+    """The product on this lab, its state in a scratch directory. `extra` is added to the configuration.
+
+    `user`: one of the lab's (`lab_users`).
+    """
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     path = tmp_path / "config.toml"
     demo.write_config(path)
-    path.write_text(path.read_text() + extra)
+    path.write_text(path.read_text().replace("kubernetes-admin@", f"{user}@") + extra)
     config = load_config(str(path))
     app = HomelabApp(config, lambda: build_lab(config))
     async with app.run_test(size=size, notifications=True) as pilot:

@@ -57,6 +57,7 @@ async def test_a_terminal_that_is_too_small_says_so(tmp_path: Path) -> None:
     lab = FrozenLab()
     app = HomelabApp(lab.config, lambda: lab)
     async with app.run_test(size=(30, 8)) as pilot:
+        await until(lambda: app.lab)
         await pilot.pause()
         assert app.main.query_one("#too-small").display
         assert not app.main.query_one("#panes").display
@@ -70,7 +71,7 @@ async def test_no_color_is_respected_and_states_are_still_words(monkeypatch: pyt
     lab = FrozenLab()
     app = HomelabApp(lab.config, lambda: lab)
     async with app.run_test(size=(140, 40)) as pilot:
-        await until(lambda: app.main.pane.table.rows)
+        await until(lambda: app.lab and app.main.pane.table.rows)
         await pilot.pause()
         svg = app.export_screenshot().replace("&#160;", " ")
         assert "up, under-voltage" in svg

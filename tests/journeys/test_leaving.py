@@ -95,6 +95,22 @@ async def test_q_leaves_and_gives_the_terminal_back(dashboard: Process) -> None:
     assert dashboard.seen.rindex(ALTERNATE_OFF) > dashboard.seen.rindex(ALTERNATE_ON)
 
 
+async def test_q_leaves_from_the_first_frame_on_while_the_rest_is_still_loading(dashboard: Process) -> None:
+    await in_thread_until(dashboard, b"1 Nodes")
+    os.write(dashboard.master, b"q")
+    assert await ended(dashboard, 5.0) == 0
+    assert dashboard.seen.rindex(ALTERNATE_OFF) > dashboard.seen.rindex(ALTERNATE_ON)
+    assert b"Traceback" not in dashboard.seen
+
+
+@pytest.mark.parametrize("fault", ["ssh=hang", "snmp=hang", "kubernetes=hang", "prometheus=hang"])
+async def test_q_leaves_while_a_source_hangs(lab: DemoLab, dashboard: Process, fault: str) -> None:
+    lab.faults.apply(fault)
+    await in_thread_until(dashboard, b"nuc01")
+    os.write(dashboard.master, b"q")
+    assert await ended(dashboard, 5.0) == 0
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 async def test_a_signal_ends_it_in_order(dashboard: Process, number: signal.Signals) -> None:
     await in_thread_until(dashboard, b"nuc01")

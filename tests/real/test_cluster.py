@@ -12,19 +12,25 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import pytest
+import yaml
 
-from homelab_tui.config.model import ClusterConfig, PrometheusConfig
+from homelab_tui.config.model import ClusterConfig, Config, PrometheusConfig
 from homelab_tui.domain.errors import SourceConflict, SourceMissing
 from homelab_tui.domain.jobs import Job, JobState
 from homelab_tui.domain.watching import Watched
+from homelab_tui.engine.cronjobs import Limits
+from homelab_tui.engine.lab import Lab, Sources
 from homelab_tui.sources.kube_errors import Ask
 from homelab_tui.sources.kube_wire import Call, KubeWire
 from homelab_tui.sources.kubernetes import KubernetesSource
 from homelab_tui.sources.prometheus import PrometheusSource
+from tests.fakes import FakeSsh
 
+T = TypeVar("T")
 KUBECONFIG = os.environ.get("HOMELAB_E2E_KUBECONFIG", "")
 PROMETHEUS = os.environ.get("HOMELAB_E2E_PROMETHEUS", "")
 needs_cluster = pytest.mark.skipif(
@@ -189,6 +195,182 @@ async def test_one_namespace_alone_events_and_yaml(config: ClusterConfig, namesp
         assert job.id.namespace == namespace
     finally:
         await alone.close()
+
+
+def hourly(name: str) -> dict[str, object]:
+    """A CronJob whose runs fail by their deadline; its tick is far away."""
+    run = late(name)
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": {"name": name},
+        "spec": {"schedule": "17 3 1 1 *", "jobTemplate": {"metadata": {"labels": {"of": name}}, "spec": run["spec"]}},
+    }
+
+
+@pytest.fixture
+async def lab(config: ClusterConfig, tmp_path: Path) -> AsyncIterator[Lab]:
+    """The engine on that cluster, its watches running."""
+    source = KubernetesSource(config)
+    made = Lab(Config(clusters=(config,)), Sources(FakeSsh(), clusters=(source,)), tmp_path)
+    made.start()
+    try:
+        await until(lambda: is_listed(made))
+        yield made
+    finally:
+        await made.close()
+
+
+async def is_listed(lab: Lab) -> bool:
+    reading = lab.store.state.clusters[0][1]
+    return reading.value is not None or reading.problem is not None
+
+
+async def create_cronjob(config: ClusterConfig, namespace: str, name: str) -> None:
+    ask = Ask("e2e", "create", "cronjobs.batch", f"CronJob {namespace}/{name}")
+    body = msgspec.json.encode(hourly(name))
+    async with wire(config) as api:
+        try:
+            await api.fetch(Call(f"/apis/batch/v1/namespaces/{namespace}/cronjobs", ask, method="POST", body=body))
+        except SourceMissing:
+            pytest.skip("this cluster has no batch/v1 CronJobs: it is older than Kubernetes 1.21")
+
+
+async def test_a_cronjob_is_triggered_limited_suspended_and_resumed(
+    config: ClusterConfig, cluster: KubernetesSource, lab: Lab, namespace: str
+) -> None:
+    await create_cronjob(config, namespace, "nightly")
+    target = await lab.cronjobs.resolve(await cluster.read_cronjob(namespace, "nightly"))
+    assert target.cronjob is not None
+    triggered = await lab.cronjobs.trigger(target.cronjob)
+    assert triggered.ok, triggered.detail
+    assert triggered.created is not None
+    run = await cluster.read_job(namespace, triggered.created)
+    assert (run.cronjob, run.cronjob_uid, run.manual) == ("nightly", target.cronjob.uid, True)
+
+    suspended = await lab.cronjobs.set_suspended(await cluster.read_cronjob(namespace, "nightly"), suspend=True)
+    assert suspended.changed, suspended.detail
+    assert (await cluster.read_cronjob(namespace, "nightly")).suspended
+    resumed = await lab.cronjobs.set_suspended(await cluster.read_cronjob(namespace, "nightly"), suspend=False)
+    assert resumed.changed, resumed.detail
+    stale = await lab.cronjobs.set_limits(target.cronjob, Limits(failed_history=5))
+    assert not stale.ok, "it changed since it was read"
+    limits = Limits(failed_history=0, successful_history=1, ttl_s=86400)
+    limited = await lab.cronjobs.set_limits(await cluster.read_cronjob(namespace, "nightly"), limits)
+    assert limited.changed, limited.detail
+    now = await cluster.read_cronjob(namespace, "nightly")
+    assert (now.failed_jobs_history_limit, now.successful_jobs_history_limit, now.job_ttl_s) == (0, 1, 86400)
+    cleared = await lab.cronjobs.set_limits(now, Limits(without_ttl=True))
+    assert cleared.changed, cleared.detail
+    assert (await cluster.read_cronjob(namespace, "nightly")).job_ttl_s is None
+
+
+async def test_a_failed_job_leaves_evidence_runs_again_and_goes_when_it_was_told_to(
+    cluster: KubernetesSource, lab: Lab, namespace: str
+) -> None:
+    job = await failed(cluster, namespace, "late")
+    kept = await until_found(
+        lambda: lab.evidence.box.find(f"{namespace}/late", job.uid), lambda one: one.state == "failed"
+    )
+    assert kept.reason == "DeadlineExceeded"
+    again = await lab.job_changes.rerun(job)
+    assert again.ok, again.detail
+    assert again.created is not None
+    copy = await cluster.read_job(namespace, again.created)
+    assert copy.uid != job.uid
+    assert (copy.backoff_limit, copy.cronjob) == (0, None)
+
+    later = await lab.job_changes.expire(job, 86400)
+    assert later.changed, later.detail
+    now = await cluster.read_job(namespace, "late")
+    assert now.failed_at is not None
+    assert now.ttl_seconds_after_finished is not None
+    left_s = now.failed_at.timestamp() + now.ttl_seconds_after_finished - time.time()
+    assert abs(left_s - 86400) < 30
+    soon = await lab.job_changes.expire(now, 2)
+    assert soon.changed, soon.detail
+    await until(lambda: is_gone(cluster, namespace, "late"))
+    text = await lab.looks.read_log(job)
+    assert "failed, DeadlineExceeded" in text
+
+
+async def test_a_viewers_acts_are_refused_with_the_missing_verb_and_its_keys_are_dim(
+    config: ClusterConfig, cluster: KubernetesSource, namespace: str, tmp_path: Path
+) -> None:
+    """A service account without any right but to look."""
+    job = await failed(cluster, namespace, "late")
+    token = await viewer_token(config, namespace)
+    path = kubeconfig_with(token, tmp_path / "kubeconfig")
+    viewer = ClusterConfig("e2e", kubeconfig=str(path), namespaces=(namespace,))
+    source = KubernetesSource(viewer)
+    lab = Lab(Config(clusters=(viewer,)), Sources(FakeSsh(), clusters=(source,)), tmp_path / "state")
+    try:
+        assert [one.id.name for one in await source.list_jobs()] == ["late"]
+        for act, verb in (
+            (lab.jobs.delete(job), "delete"),
+            (lab.job_changes.expire(job, 60), "patch"),
+            (lab.job_changes.rerun(job), "create"),
+        ):
+            result = await act
+            assert (result.ok, result.changed) == (False, False)
+            assert verb in result.detail
+        why = await until_found(lambda: lab.access.why_not("jobs.delete", "e2e", namespace), bool)
+        assert "may not delete jobs.batch" in why
+        assert lab.access.why_not("jobs.yaml", "e2e", namespace) is None
+    finally:
+        await lab.close()
+
+
+def kubeconfig_with(token: str, path: Path) -> Path:
+    """The same cluster, another user."""
+    raw = yaml.safe_load(Path(KUBECONFIG).expanduser().read_text())
+    chosen = next(one["context"] for one in raw["contexts"] if one["name"] == raw["current-context"])
+    chosen["user"] = "viewer"
+    raw["users"] = [{"name": "viewer", "user": {"token": token}}]
+    path.write_text(yaml.safe_dump(raw))
+    path.chmod(0o600)
+    return path
+
+
+async def viewer_token(config: ClusterConfig, namespace: str) -> str:
+    """A token of a new service account that may look at this namespace."""
+    rules = [
+        {"apiGroups": ["batch"], "resources": ["jobs", "cronjobs"], "verbs": ["get", "list", "watch"]},
+        {"apiGroups": [""], "resources": ["pods", "pods/log", "events"], "verbs": ["get", "list", "watch"]},
+    ]
+    subject = {"kind": "ServiceAccount", "name": "viewer", "namespace": namespace}
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "viewer"}
+    rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}"
+    accounts = f"/api/v1/namespaces/{namespace}/serviceaccounts"
+    asked: tuple[tuple[str, dict[str, object]], ...] = (
+        (accounts, {"kind": "ServiceAccount", "apiVersion": "v1", "metadata": {"name": "viewer"}}),
+        (f"{rbac}/roles", {"metadata": {"name": "viewer"}, "rules": rules}),
+        (f"{rbac}/rolebindings", {"metadata": {"name": "viewer"}, "subjects": [subject], "roleRef": role}),
+        (f"{accounts}/viewer/token", {"spec": {"expirationSeconds": 3600}}),
+    )
+    answer = b""
+    async with wire(config) as api:
+        for place, body in asked:
+            ask = Ask("e2e", "create", place.rpartition("/")[2], place)
+            answer = await api.fetch(Call(place, ask, method="POST", body=msgspec.json.encode(body)))
+    return str(msgspec.json.decode(answer)["status"]["token"])
+
+
+async def is_gone(cluster: KubernetesSource, namespace: str, name: str) -> bool:
+    try:
+        await cluster.read_job(namespace, name)
+    except SourceMissing:
+        return True
+    return False
+
+
+async def until_found(look: Callable[[], T | None], fits: Callable[[T], object]) -> T:
+    """What `look` gives, once it gives something that fits: a minute."""
+    deadline = time.monotonic() + 60
+    while (found := look()) is None or not fits(found):
+        assert time.monotonic() < deadline, f"not within a minute; last {found!r}"
+        await asyncio.sleep(0.2)
+    return found
 
 
 @needs_prometheus

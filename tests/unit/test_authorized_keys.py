@@ -1,11 +1,12 @@
 """authorized_keys: read as sshd reads it, edited without touching another byte."""
 
+import re
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from homelab_tui.domain.authorized_keys import (
@@ -221,6 +222,8 @@ files = st.tuples(st.lists(st.tuples(lines, st.sampled_from([b"\n", b"\r\n"])), 
 @settings(max_examples=150, deadline=None)
 @given(files)
 def test_the_keys_that_we_see_are_those_that_ssh_keygen_sees(data: bytes) -> None:
+    # After options sshd skips any number of blanks, ssh-keygen only one: it is no oracle for two.
+    assume(not re.search(rb"(?m)^[ \t]*(?!ssh-)[^ \t\n]+[ \t]{2}", data))
     seen = [line.blob for line in parse_authorized_keys(data) if line.blob]
     with tempfile.NamedTemporaryFile() as file:
         file.write(data)

@@ -93,6 +93,18 @@ async def test_an_idle_healthy_cluster_stays_fresh_and_its_value_the_same_object
     assert rig.now.value is value, "so that nothing is merged or drawn anew"
 
 
+async def test_a_change_of_one_kind_leaves_the_others_the_same_objects(rig: Rig) -> None:
+    rig.cluster.pods = (JobPod("nuc", "backup", "p", "pu", "u1", "backup-1"),)
+    rig.start()
+    await until(lambda: rig.now.value is not None and rig.now.value.pods)
+    before = rig.now.value
+    rig.cluster.feed.put_nowait(Watched((failed_job("b", "u2"),)))
+    await until(lambda: rig.names == {"b"})
+    assert before is not None
+    assert rig.now.value is not None
+    assert rig.now.value.pods is before.pods
+
+
 async def test_a_broken_watch_is_said_and_its_return_replaces_everything(rig: Rig) -> None:
     rig.cluster.add(failed_job("a", "u1"), failed_job("b", "u2"))
     rig.start()

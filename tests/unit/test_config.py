@@ -146,13 +146,13 @@ def test_the_contract_s_sample_is_read_as_it_is_written() -> None:
         (UNIFI + 'host = "h"', "5: switches[0].host: has no effect with source = 'unifi': it is for \"snmp\""),
         (UNIFI + 'username = "u"', "5: switches[0].username: and password belong together"),
         (UNIFI + 'site = "a/b"', "5: switches[0].site: 'a/b' is not the name of a site"),
-        (UNIFI + 'api_key = "k"\nusername = "u"\npassword_env = "P"', "6: switches[0].username: and password are given"),  # noqa: E501
+        (UNIFI + 'api_key = "k"\nusername = "u"\npassword_env = "P"', "6: switches[0].username: and password are"),
         (COMMAND, "1: switches[0].list: is missing: the command that prints"),
         (COMMAND + 'list = ["l"]\non = ["on", "{port}"]', "5: switches[0].on: and its opposite belong together"),
         (COMMAND + 'list = ["l"]\ncycle = ["c", "{port}"]', "5: switches[0].cycle: needs on and off beside it"),
         (COMMAND + 'list = ["l"]\non = ["o"]\noff = ["f", "{port}"]', "5: switches[0].on: does not say which port"),
         (COMMAND + 'list = ["l"]\non = ["{prot}"]\noff = ["{port}"]', "5: switches[0].on: {prot} is not known"),
-        (SCRAPED + 'prometheus = "main"', "4: switches[0].prometheus: must name one of [[prometheus]], and there is none"),  # noqa: E501
+        (SCRAPED + 'prometheus = "main"', "4: switches[0].prometheus: must name one of [[prometheus]], and there"),
         (SCRAPED + 'match = { "a-b" = "x" }', "4: switches[0].match.a-b: is not the name of a label"),
         ('[[switches]]\nname = "s"\nsource = "prometheus"', "1: switches[0].match: is missing"),
         ('[[switches]]\nname = "s"\nsource = "snpm"', "3: switches[0].source: is 'snpm', must be one of snmp,"),

@@ -1,5 +1,6 @@
 """The `homelab` command. Parsing is light; each subcommand imports what it needs when it runs."""
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -25,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # The reader of our output has gone (`| head`): there is nobody left to tell.
-        sys.stderr.close()
+        # The reader of our output has gone (`| head`): there is nobody left to tell, at the exit neither.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return status

@@ -61,17 +61,36 @@ def ask_yes(question: str) -> bool:
 
 def password_of(options: argparse.Namespace) -> Secret | None:
     """The password of `--password-file` or `--password-env`; None without. Raises UsageError, never showing it."""
-    if options.password_file:
+    return secret_of(options, "password")
+
+
+def secret_of(options: argparse.Namespace, name: str) -> Secret | None:
+    """The secret of `--NAME-file` or `--NAME-env`; None without. Raises UsageError, never showing it."""
+    file, variable = getattr(options, f"{name}_file"), getattr(options, f"{name}_env")
+    flag = name.replace("_", "-")
+    if file:
         try:
-            text = Path(options.password_file).expanduser().read_text(encoding="utf-8")
+            text = Path(file).expanduser().read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"--password-file {options.password_file}: {_why(error)}") from error
+            raise UsageError(f"--{flag}-file {file}: {_why(error)}") from error
         return Secret(text.split("\n", 1)[0].rstrip("\r"))
-    if options.password_env:
-        if options.password_env not in os.environ:
-            raise UsageError(f"--password-env {options.password_env}: there is no such variable")
-        return Secret(os.environ[options.password_env])
+    if variable:
+        if variable not in os.environ:
+            raise UsageError(f"--{flag}-env {variable}: there is no such variable")
+        return Secret(os.environ[variable])
     return None
+
+
+def ask_secret(prompt: str) -> Secret:
+    """A secret from the terminal itself, not shown, whatever stdin and stdout are. Raises UsageError without one."""
+    import getpass
+
+    try:
+        # getpass opens /dev/tty itself; the check keeps it from falling back to an echoing stdin.
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+        return Secret(getpass.getpass(prompt))
+    except (OSError, EOFError) as error:
+        raise UsageError("there is no terminal to ask on") from error
 
 
 def _why(error: OSError | UnicodeDecodeError) -> str:

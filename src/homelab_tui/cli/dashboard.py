@@ -2,39 +2,56 @@
 
 import argparse
 import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from homelab_tui.cli.loops import run_to_end
 from homelab_tui.cli.output import Exit, fail, tell
 from homelab_tui.cli.session import configuration, start_log
 from homelab_tui.config.model import Config
-from homelab_tui.engine.lab import Lab
+
+if TYPE_CHECKING:
+    from homelab_tui.engine.lab import Lab
+
+
+_SWITCH_S = 0.001
 
 
 def run(options: argparse.Namespace) -> int:
     """Open the dashboard on the configuration."""
-    return show(configuration(options.config))
+    config = configuration(options.config)
+    return show(config, lambda: config)
 
 
-def show(config: Config) -> int:
-    """Open the dashboard, and close its lab with care when the person leaves."""
+def show(config: Config, settled: Callable[[], Config], leaving: Callable[[], None] = lambda: None) -> int:
+    """Open the dashboard, and close its lab with care when the person leaves.
+
+    `config`: what the frame is painted with; `settled` is called after the first paint, in a thread, and may wait for
+    the configuration of the lab itself. Raises what `settled` raises, once the terminal is back.
+    `leaving` is called when the person leaves and no operation needs the world any more.
+    """
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return fail(
             "the dashboard needs a terminal; `homelab --help` lists what works without", Exit.USAGE, as_json=False
         )
     start_log()
-    return run_to_end(_show(config))
+    # A dozen threads that log in must not keep the one that draws waiting for 5 ms each.
+    sys.setswitchinterval(_SWITCH_S)
+    return run_to_end(_show(config, settled, leaving))
 
 
-async def _show(config: Config) -> int:
+async def _show(config: Config, settled: Callable[[], Config], leaving: Callable[[], None]) -> int:
     from homelab_tui.ui.app import HomelabApp  # Textual: only for the dashboard
 
-    def open_lab() -> Lab:
+    def open_lab() -> "Lab":
         from homelab_tui.wiring import build_lab  # names every source: not before the first paint
 
-        return build_lab(config)
+        return build_lab(settled())
 
-    app = HomelabApp(config, open_lab)
+    app = HomelabApp(config, open_lab, leaving)
     status = await app.run_async()
+    if app.failure is not None:
+        raise app.failure
     if app.lab is not None:
         if app.lab.busy:
             tell(f"homelab: finishing {app.lab.busy} operation(s) that must not be left half-way…")

@@ -2,13 +2,18 @@
 
 import argparse
 import os
+import select
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from homelab_tui.cli.output import Exit, fail
 from homelab_tui.domain.errors import UsageError
+
+if TYPE_CHECKING:
+    from homelab_tui.config.model import Config
 
 _READY_S = 30.0
 _STOP_S = 5.0
@@ -47,23 +52,29 @@ def _dashboard(scratch: Path, faults: list[str]) -> int:
     os.environ["XDG_STATE_HOME"] = str(scratch / "state")
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as lab:
         try:
-            # Textual loads while the lab starts: the first frame has data in it.
-            import homelab_tui.ui.app  # noqa: F401
+            # Textual loads and paints while the lab starts.
             from homelab_tui.cli.dashboard import show
-            from homelab_tui.config.load import load_config
+            from homelab_tui.config.model import Config
 
-            if lab.stdout is None or lab.stdout.readline().strip() != b"ready":
-                return _failed(lab)
-            return show(load_config(str(config)))
+            return show(Config(), lambda: _started(lab, config), leaving=lab.terminate)
         finally:
             _stop(lab)
 
 
-def _failed(lab: "subprocess.Popen[bytes]") -> int:
-    """The lab did not start: say what it said."""
-    _, errors = lab.communicate(timeout=_READY_S)
-    sys.stderr.write(errors.decode(errors="replace"))
-    return lab.returncode if lab.returncode else int(Exit.USAGE)
+def _started(lab: "subprocess.Popen[bytes]", path: Path) -> "Config":
+    """The configuration of the lab, once it is ready. Raises: UsageError with what the lab said when it did not start.
+
+    The other core has time until then: it loads what every wire of the demo is going to need.
+    """
+    from homelab_tui.config.load import load_config
+    from homelab_tui.wiring import load_wires
+
+    load_wires(enough=lambda: bool(select.select([lab.stdout], [], [], 0)[0]))
+    if lab.stdout is None or lab.stdout.readline().strip() != b"ready":
+        _, errors = lab.communicate(timeout=_READY_S)
+        said = errors.decode(errors="replace").strip().removeprefix("homelab: ")
+        raise UsageError(said or f"the lab ended with status {lab.returncode} before it was ready")
+    return load_config(str(path))
 
 
 def _stop(lab: "subprocess.Popen[bytes]") -> None:

@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     if to_stdout:
         sys.stdout.write(text)
     else:
-        _write(target, text, overwrite=options.force)
+        write_file(target, text, overwrite=options.force)
         tell(f"homelab: {target} is written; next: homelab check")
     if options.json:
         print_json(_document(target, founds, draft))
@@ -85,7 +85,7 @@ def _summary(found: Found) -> str:
     return f"{found.kind} {found.file}: {', '.join(parts)}"
 
 
-def _write(target: Path, text: str, *, overwrite: bool) -> None:
+def write_file(target: Path, text: str, *, overwrite: bool) -> None:
     """All of it or nothing, readable by its owner alone. Raises UsageError that names the file."""
     place = Path(os.path.realpath(target))  # a symbolic link stays one
     temporary = None

@@ -2,14 +2,14 @@
 
 import argparse
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from homelab_tui.cli.confirming import confirm, declined
 from homelab_tui.cli.output import Exit, print_json, print_results, print_table, tell
 from homelab_tui.cli.session import run_with_lab
 from homelab_tui.config.units import parse_duration
-from homelab_tui.domain.errors import SourceError, SourceMissing, UsageError
+from homelab_tui.domain.errors import SourceMissing, UsageError
 from homelab_tui.domain.jobs import Job, JobState
 from homelab_tui.domain.operations import Result
 from homelab_tui.domain.reading import Health, HealthState
@@ -157,49 +157,3 @@ async def _delete(lab: Lab, targets: Sequence[Target], results: list[Result], op
             return declined()
         results += await asyncio.gather(*(lab.jobs.delete(job, propagation=options.propagation) for job in go))
     return print_results(results, as_json=options.json)
-
-
-def logs(options: argparse.Namespace) -> int:
-    """`homelab jobs logs JOB`."""
-    return _look(options, lambda lab, job: lab.jobs.read_log(job), "log")
-
-
-def events(options: argparse.Namespace) -> int:
-    """`homelab jobs events JOB`."""
-    return _look(options, lambda lab, job: lab.jobs.read_events_text(job), "events")
-
-
-def yaml(options: argparse.Namespace) -> int:
-    """`homelab jobs yaml JOB`."""
-    return _look(options, lambda lab, job: lab.jobs.read_yaml(job), "yaml")
-
-
-def _look(options: argparse.Namespace, read: Callable[[Lab, Job], Awaitable[str]], field: str) -> int:
-    async def command(lab: Lab) -> int:
-        state = await lab.read(("clusters",))
-        silent = source_status(job_sources(state, lab.config, lab.clock.now())[1:])
-        if silent:
-            return silent
-        try:
-            job = find_jobs(state.jobs, [options.job])[0]
-            text = await read(lab, job)
-        except SourceError as error:
-            tell(f"homelab: {error}")
-            if options.json:
-                print_json({"job": options.job, field: None, "problem": str(error)})
-            return int(Exit.TARGET_FAILED)
-        if options.json:
-            print_json({"job": str(job.id), field: text, "problem": None})
-        else:
-            _print_text(text)
-        return int(Exit.DONE)
-
-    return run_with_lab(options.config, command)
-
-
-def _print_text(text: str) -> None:
-    """A log as it is, but for what would command the terminal."""
-    from homelab_tui.present.table import printable
-
-    for line in text.splitlines():
-        print(printable(line, 10_000))

@@ -14,7 +14,8 @@ from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.operations import Result
 from homelab_tui.domain.reading import HealthState
 from homelab_tui.domain.state import LabState
-from homelab_tui.engine.keys import PushAnswers, changed_host_key, find_key
+from homelab_tui.engine.key_steps import changed_host_key
+from homelab_tui.engine.keys import PushAnswers
 from homelab_tui.engine.lab import Lab
 from homelab_tui.engine.nodes import find_node
 from homelab_tui.engine.store import entry, reading_of
@@ -64,15 +65,13 @@ def push(options: argparse.Namespace) -> int:
     password = password_of(options)
 
     async def command(lab: Lab) -> int:
-        if not lab.config.nodes:
-            raise UsageError("no nodes are configured")
-        nodes = [find_node(lab.config.nodes, name) for name in options.node or ()] or list(lab.config.nodes)
-        key = find_key(await lab.sources.ssh.read_my_keys(), options.key)
+        nodes = chosen_nodes(lab, options)
+        key = await lab.keys.find(options.key)
         answers = PushAnswers(password=password, fingerprint=options.fingerprint)
         state = await lab.read(("keys",), accounts=nodes)
-        questions = await _meet(lab, state, nodes, options)
+        questions = await meet_hosts(lab, state, nodes, options)
         if questions:
-            return _unasked(questions, options)
+            return unasked(questions, options)
         plan = lab.keys.plan_push(lab.store.state, key, nodes)
         if plan.refusals:
             refused = [Result(n.account, ok=False, changed=False, detail="; ".join(plan.refusals)) for n in nodes]
@@ -88,7 +87,15 @@ def push(options: argparse.Namespace) -> int:
     return run_with_lab(options.config, command)
 
 
-async def _meet(lab: Lab, state: LabState, nodes: Sequence[Node], options: argparse.Namespace) -> list[str]:
+def chosen_nodes(lab: Lab, options: argparse.Namespace) -> list[Node]:
+    """The nodes of `--node NODE` or `--all`, each once. Raises UsageError for one that is not configured."""
+    if not lab.config.nodes:
+        raise UsageError("no nodes are configured")
+    nodes = [find_node(lab.config.nodes, name) for name in options.node or ()] or list(lab.config.nodes)
+    return list({node.account: node for node in nodes}.values())
+
+
+async def meet_hosts(lab: Lab, state: LabState, nodes: Sequence[Node], options: argparse.Namespace) -> list[str]:
     """Decide unknown host keys before anything is sent; returns the questions that could not be asked."""
     questions = []
     for node in nodes:
@@ -108,7 +115,8 @@ async def _meet(lab: Lab, state: LabState, nodes: Sequence[Node], options: argpa
     return questions
 
 
-def _unasked(questions: Sequence[str], options: argparse.Namespace) -> int:
+def unasked(questions: Sequence[str], options: argparse.Namespace) -> int:
+    """Exit 2: nothing was changed, because a host key could not be decided."""
     return fail("nothing was changed: " + "; ".join(questions), Exit.USAGE, as_json=options.json)
 
 

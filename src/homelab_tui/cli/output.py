@@ -4,10 +4,12 @@ import json
 import sys
 from collections.abc import Sequence
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
-from homelab_tui.domain.operations import Plan, Result
-from homelab_tui.present.documents import Document, results_document
-from homelab_tui.present.table import printable
+if TYPE_CHECKING:
+    # Everything else is imported where it prints: the dashboard's start waits for none of it.
+    from homelab_tui.domain.operations import Plan, Result
+    from homelab_tui.present.documents import Document
 
 
 class Exit(IntEnum):
@@ -32,17 +34,23 @@ def fail(message: str, status: int, *, as_json: bool) -> int:
 
 def tell(text: str) -> None:
     """A line for the person, never for a script: stderr."""
+    from homelab_tui.present.table import printable
+
     for line in text.splitlines() or [""]:
         print(printable(line, 2_000), file=sys.stderr, flush=True)
 
 
-def print_json(document: Document) -> None:
+def print_json(document: "Document") -> None:
     """The one JSON document of this command."""
-    print(json.dumps(document, indent=2, ensure_ascii=False), flush=True)
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    # A lone surrogate (a path in no encoding) becomes its escape, which JSON can say and UTF-8 cannot.
+    print(text.encode("utf-8", "backslashreplace").decode(), flush=True)
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()) -> None:
     """A Rich table on a terminal, plain aligned text in a pipe. Foreign text is made visible, never markup."""
+    from homelab_tui.present.table import printable
+
     safe = [[printable(cell, 200) for cell in row] for row in rows]
     if sys.stdout.isatty():
         _print_rich(headers, safe, right)
@@ -72,8 +80,10 @@ def _print_plain(headers: Sequence[str], rows: Sequence[Sequence[str]], right: f
     sys.stdout.flush()
 
 
-def print_results(results: Sequence[Result], *, as_json: bool, dry_run: bool = False) -> int:
+def print_results(results: "Sequence[Result]", *, as_json: bool, dry_run: bool = False) -> int:
     """What an action did; returns 1 when a target failed, else 0."""
+    from homelab_tui.present.documents import results_document
+
     if as_json:
         print_json(results_document(results, dry_run=dry_run))
     elif results:
@@ -84,7 +94,7 @@ def print_results(results: Sequence[Result], *, as_json: bool, dry_run: bool = F
     return int(Exit.DONE if all(result.ok for result in results) else Exit.TARGET_FAILED)
 
 
-def _word(result: Result, *, dry_run: bool) -> str:
+def _word(result: "Result", *, dry_run: bool) -> str:
     if not result.ok:
         return "failed"
     if dry_run:
@@ -92,7 +102,7 @@ def _word(result: Result, *, dry_run: bool) -> str:
     return "changed" if result.changed else "unchanged"
 
 
-def show_plan(plan: Plan) -> None:
+def show_plan(plan: "Plan") -> None:
     """The plan, for a person, on stderr."""
     tell(plan.title)
     for step in plan.steps:

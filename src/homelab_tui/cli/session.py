@@ -7,13 +7,16 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from io import TextIOWrapper
+from typing import TYPE_CHECKING
 
 from homelab_tui.cli.loops import run_to_end
 from homelab_tui.cli.output import tell
 from homelab_tui.config.load import load_config
 from homelab_tui.config.model import Config
 from homelab_tui.config.places import state_dir
-from homelab_tui.engine.lab import Lab
+
+if TYPE_CHECKING:
+    from homelab_tui.engine.lab import Lab
 
 
 def configuration(path: str | None) -> Config:
@@ -24,7 +27,7 @@ def configuration(path: str | None) -> Config:
     return config
 
 
-def run_with_lab(path: str | None, command: Callable[[Lab], Awaitable[int]]) -> int:
+def run_with_lab(path: str | None, command: "Callable[[Lab], Awaitable[int]]") -> int:
     """Load the configuration, build the lab, run the command, close the lab."""
     config = configuration(path)
     start_log()
@@ -37,7 +40,7 @@ def run_with_lab(path: str | None, command: Callable[[Lab], Awaitable[int]]) -> 
 
 
 @asynccontextmanager
-async def opened(config: Config) -> AsyncIterator[Lab]:
+async def opened(config: Config) -> "AsyncIterator[Lab]":
     """A lab that is closed with care."""
     from homelab_tui.wiring import build_lab  # names every source: not before it is needed
 

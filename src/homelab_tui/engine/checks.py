@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 STALE_SCRAPE_S = 300.0
 """A scrape this old is none: intervals are 15 to 60 s."""
 
+_WRITES = ("delete", "patch", "create")
 _PERMISSIONS = (
     ("list", "jobs.batch", "Jobs cannot be seen"),
     ("list", "cronjobs.batch", "CronJobs cannot be seen"),
@@ -39,7 +40,11 @@ _PERMISSIONS = (
     ("list", "events", "`e` shows no events"),
     ("delete", "jobs.batch", "`d` is dimmed: Jobs can be seen and not deleted"),
     ("list", "nodes", "whether nodes are Ready stays unknown"),
+    ("patch", "nodes", "nodes can be seen and not cordoned"),
+    ("create", "pods/eviction", "nodes cannot be drained"),
 )
+_EVERYWHERE = ("nodes", "pods/eviction")
+"""Asked for all namespaces, whichever are configured: a node holds Pods of each."""
 _INDISPENSABLE = 2
 """How many of the permissions above, from the first on, a cluster is useless without."""
 
@@ -155,10 +160,13 @@ async def _cluster(config: Config, cluster: ActsOnJobs) -> list[Check]:
     wanted = [
         (number, verb, resource, cost)
         for number, (verb, resource, cost) in enumerate(_PERMISSIONS)
-        if not (verb == "delete" and config.safety.read_only)
+        if not (verb in _WRITES and config.safety.read_only)
     ]
     answers = await asyncio.gather(
-        *(_allowed(cluster, verb, resource, () if resource == "nodes" else given) for _, verb, resource, _ in wanted)
+        *(
+            _allowed(cluster, verb, resource, () if resource in _EVERYWHERE else given)
+            for _, verb, resource, _ in wanted
+        )
     )
     if refusal is not None and all(unanswered for _, unanswered in answers):
         raise refusal
@@ -236,7 +244,13 @@ async def _switch(config: Config, switch: SwitchesPoe) -> list[Check]:
         for ref in table.protected_ports:
             if reading.port(ref) is None:
                 checks.append(warned(subject, f"port {ref}", "protected, and the switch has no such port", ports))
-        if table.version != "3" and table.write_community is None and not config.safety.read_only:
+        if config.safety.read_only:
+            continue
+        if table.source == "prometheus" or (table.source == "command" and not table.on):
+            detail = "its ports can be seen and not switched"
+            fix = "give `on` and `off`, or another source"
+            checks.append(warned(subject, f"source = {table.source}", detail, fix))
+        elif table.source == "snmp" and table.version != "3" and table.write_community is None:
             detail = "not configured: ports can be seen and not switched"
             fix = "give write_community_file, _env or _command"
             checks.append(warned(subject, "write_community", detail, fix))

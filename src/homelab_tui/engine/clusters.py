@@ -19,6 +19,7 @@ from homelab_tui.engine.ports import Clock, ReadsJobs
 log = logging.getLogger(__name__)
 _CEILING_S = 15.0
 _PUBLISH_S = 0.05
+_AT_ONCE_S = 0.005
 
 
 class _HasUid(Protocol):
@@ -54,12 +55,15 @@ class ClusterWatcher:
         *,
         heartbeat_s: float = 1.5,
         first_pause_s: float = 0.5,
+        on_jobs: Callable[[Watched[Job]], None] | None = None,
     ) -> None:
+        """`on_jobs` is told every step of the watch of Jobs."""
         self.source = source
         self._publish = publish
         self._clock = clock
         self._heartbeat_s = heartbeat_s
         self._first_pause_s = first_pause_s
+        self._on_jobs = on_jobs
         self._reading: Reading[ClusterJobs] = Reading()
         self._jobs: dict[str, Job] | None = None
         self._cronjobs: dict[str, CronJob] | None = None
@@ -74,6 +78,8 @@ class ClusterWatcher:
         """Failed tries that no published reading has counted yet."""
         self._wake = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
+        self._published_at = float("-inf")
+        """In the loop's own time."""
 
     def wake(self) -> None:
         """Try again now what is waiting for its next try."""
@@ -83,7 +89,7 @@ class ClusterWatcher:
         """Watch for ever; ends only by cancellation."""
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._keep("jobs", self.source.watch_jobs, self._set_jobs))
+                group.create_task(self._keep("jobs", self._watch_jobs, self._set_jobs))
                 group.create_task(self._keep("cronjobs", self.source.watch_cronjobs, self._set_cronjobs))
                 group.create_task(self._keep("pods", self.source.watch_job_pods, self._set_pods, needed=False))
                 group.create_task(self._keep("nodes", self.source.watch_nodes, self._set_nodes, needed=False))
@@ -91,6 +97,12 @@ class ClusterWatcher:
         finally:
             if self._timer is not None:
                 self._timer.cancel()
+
+    async def _watch_jobs(self) -> AsyncIterator[Watched[Job]]:
+        async for step in self.source.watch_jobs():
+            if self._on_jobs is not None:
+                self._on_jobs(step)
+            yield step
 
     async def _keep(
         self,
@@ -173,12 +185,15 @@ class ClusterWatcher:
         self._nodes = objects
 
     def _changed(self) -> None:
-        """Publish soon, together with whatever else arrives in the next 50 ms."""
+        """Publish at once after a quiet time, else 50 ms after the last time, with whatever arrives until then."""
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(_PUBLISH_S, self._publish_now)
+            loop = asyncio.get_running_loop()
+            at = max(loop.time() + _AT_ONCE_S, self._published_at + _PUBLISH_S)
+            self._timer = loop.call_at(at, self._publish_now)
 
     def _publish_now(self) -> None:
         self._timer = None
+        self._published_at = asyncio.get_running_loop().time()
         before = self._reading
         # The heartbeat's own sentence before the watches', which break because of the same link.
         trouble = self._troubles.get("api") or next(iter(self._troubles.values()), None)

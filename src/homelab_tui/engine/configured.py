@@ -1,7 +1,7 @@
 """What follows from the configuration alone: the empty state, the safeguards, and what an answer must hold."""
 
 from homelab_tui.config.model import Config
-from homelab_tui.domain.jobs import MetricsSnapshot
+from homelab_tui.domain.jobs import Job, JobPod, MetricsSnapshot
 from homelab_tui.domain.poe import SwitchReading
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import LabState
@@ -47,3 +47,9 @@ def no_ports(value: object) -> str | None:
     if isinstance(value, SwitchReading) and not value.ports:
         return "the switch answers, but shows no PoE ports"
     return None
+
+
+def pods_of(job: Job, state: LabState) -> tuple[JobPod, ...]:
+    """The Pods of a Job, as the state knows them."""
+    cluster = next((reading.value for name, reading in state.clusters if name == job.id.cluster), None)
+    return tuple(pod for pod in cluster.pods if pod.job_uid == job.uid) if cluster is not None else ()

@@ -91,7 +91,8 @@ class JobChanges:
             except SourceConflict as error:
                 return await _conflict(cluster, job, error)
             if after.ttl_seconds_after_finished != ttl_s:
-                return Result(name, ok=False, changed=False, detail="the API took the patch and did not keep it")
+                detail = "the API took the patch and did not keep it: before Kubernetes 1.21 TTLAfterFinished is off"
+                return Result(name, ok=False, changed=False, detail=detail)
             at = expires_at(after)
             when = f" ({at:%Y-%m-%d %H:%M} UTC)" if at is not None else ""
             return Result(name, ok=True, changed=True, detail=f"goes in {_words(in_s)}{when}")

@@ -1,6 +1,6 @@
 """Jobs: reading both worlds, and deleting a failed one for the right reason."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -82,12 +82,20 @@ class JobActions:
     """What can be done to Jobs, over the clusters of the lab."""
 
     def __init__(
-        self, clusters: Sequence[ActsOnJobs], operations: Operations, tombstones: Tombstones, *, read_only: bool
+        self,
+        clusters: Sequence[ActsOnJobs],
+        operations: Operations,
+        tombstones: Tombstones,
+        *,
+        read_only: bool,
+        before_delete: Callable[[Job], Awaitable[None]] | None = None,
     ) -> None:
+        """`before_delete` is awaited with each Job that is about to be deleted: it takes evidence, and never raises."""
         self._clusters = {cluster.name: cluster for cluster in clusters}
         self._operations = operations
         self._tombstones = tombstones
         self._read_only = read_only
+        self._before_delete = before_delete
 
     async def resolve(self, job: Job) -> Target:
         """Ask the API for it again: never act on what Prometheus, or an old list, believes."""
@@ -161,6 +169,8 @@ class JobActions:
             if self._read_only:
                 raise ActionRefused(READ_ONLY)
             cluster = self._cluster(job)
+            if self._before_delete is not None:
+                await self._before_delete(job)
             try:
                 deleted = await cluster.delete_job(job, propagation=PROPAGATION[propagation])
             except SourceConflict as error:
@@ -204,7 +214,7 @@ class JobActions:
         pod = pods[-1]
         return await cluster.read_log(pod.namespace, pod.name, container=pod.container)
 
-    async def read_events_text(self, job: Job) -> str:
+    async def read_events(self, job: Job) -> tuple[str, ...]:
         """Events of the Job, its Pods and its CronJob, one a line, oldest first."""
         cluster = self._cluster(job)
         names = [job.id.name, *(pod.name for pod in await self._pods(cluster, job))]
@@ -212,8 +222,7 @@ class JobActions:
             names.append(job.cronjob)
         events = await cluster.read_events(job.id.namespace, object_names=tuple(names))
         epoch = datetime.fromtimestamp(0, UTC)
-        lines = [_event_line(event) for event in sorted(events, key=lambda event: event.last_at or epoch)]
-        return "\n".join(lines) or f"{job.id}: the API keeps no events of it (they live for an hour)"
+        return tuple(event_line(event) for event in sorted(events, key=lambda event: event.last_at or epoch))
 
     async def read_yaml(self, job: Job) -> str:
         """The Job as YAML, secrets masked."""
@@ -234,7 +243,8 @@ class JobActions:
         return sorted(pods, key=lambda pod: (pod.exit_code not in (None, 0), pod.created_at or epoch))
 
 
-def _event_line(event: Event) -> str:
+def event_line(event: Event) -> str:
+    """One event as a line: time, type, reason, about what, and its message."""
     at = event.last_at.strftime("%Y-%m-%d %H:%M:%S") if event.last_at else "–"
     times = f" (x{event.count})" if event.count > 1 else ""
     return f"{at}  {event.type:<7}  {event.reason:<24}  {event.kind}/{event.object_name}: {event.message}{times}"

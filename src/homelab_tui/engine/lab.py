@@ -1,6 +1,7 @@
 """The lab: what the screen and the command line hold. Starts the loops, keeps the state, closes with care."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -14,26 +15,36 @@ from homelab_tui.domain.nodes import Node, NodeFacts
 from homelab_tui.domain.operations import Result
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import ClusterJobs, LabState
+from homelab_tui.engine.access import AccessReviews
 from homelab_tui.engine.activity import ActivityLog
+from homelab_tui.engine.administration import Administration
 from homelab_tui.engine.clusters import ClusterWatcher, read_cluster
-from homelab_tui.engine.configured import empty_state, no_heartbeat, no_ports, poe_limits
+from homelab_tui.engine.configured import empty_state, no_heartbeat, no_ports, pods_of, poe_limits
 from homelab_tui.engine.cronjobs import CronJobActions
 from homelab_tui.engine.derived import Derivation, Silences
+from homelab_tui.engine.evidence import EvidenceTaker, JobLooks
+from homelab_tui.engine.evidence_box import EvidenceBox
 from homelab_tui.engine.job_changes import JobChanges
 from homelab_tui.engine.jobs import JobActions, Tombstones
 from homelab_tui.engine.journal import Journal, JournalEntry
+from homelab_tui.engine.key_changes import KeyChanges
+from homelab_tui.engine.key_steps import KeySteps
 from homelab_tui.engine.keys import KeyActions
+from homelab_tui.engine.node_actions import NodeActions, NodeLimits, NodeWires
 from homelab_tui.engine.operations import Operations
 from homelab_tui.engine.poe import PoeActions
 from homelab_tui.engine.poller import Poller
 from homelab_tui.engine.ports import (
     ActsOnJobs,
     Clock,
+    DrainsNodes,
     HoldsAlerts,
     ReachesAndInstalls,
     ReadsMetrics,
+    RebootsNodes,
     Sleep,
     SwitchesPoe,
+    WakesNodes,
 )
 from homelab_tui.engine.silences import SilenceActions
 from homelab_tui.engine.store import Store
@@ -43,6 +54,9 @@ PROBE_S = 30.0
 ACCOUNT_S = 120.0
 SWITCH_S = 10.0
 _CLOSE_S = 2.0
+_HEAD_START_S = 1.0
+_LOGIN_EVERY_S = 0.04
+_LOGINS_WITHIN_S = 2.0
 
 
 class SystemClock:
@@ -62,6 +76,10 @@ class Sources:
     prometheus: tuple[ReadsMetrics, ...] = ()
     switches: tuple[SwitchesPoe, ...] = ()
     alertmanagers: tuple[HoldsAlerts, ...] = ()
+    reboots: RebootsNodes | None = None
+    lan: WakesNodes | None = None
+    drains: tuple[DrainsNodes, ...] = ()
+    """The clusters again, as something to act on their Nodes with."""
     own_macs: frozenset[str] = frozenset()
     """MAC addresses of this machine."""
     own_addresses: frozenset[str] = frozenset()
@@ -90,9 +108,19 @@ class Lab:
         self.activity = ActivityLog(state_dir, self.clock)
         self.operations = Operations(self.store, self.activity, self.clock, sleep)
         read_only = config.safety.read_only
-        self.jobs = JobActions(sources.clusters, self.operations, tombstones, read_only=read_only)
+        box = EvidenceBox(state_dir, self.clock)
+        self.evidence = EvidenceTaker(sources.clusters, box, self.clock, lambda job: pods_of(job, self.store.state))
+        self.jobs = JobActions(
+            sources.clusters,
+            self.operations,
+            tombstones,
+            read_only=read_only,
+            before_delete=self.evidence.before_delete,
+        )
+        self.looks = JobLooks(self.jobs, box)
         self.job_changes = JobChanges(sources.clusters, self.operations, self.clock, read_only=read_only)
         self.cronjobs = CronJobActions(sources.clusters, self.operations, read_only=read_only)
+        self.access = AccessReviews(sources.clusters, self.clock)
         self.silences = SilenceActions(
             sources.alertmanagers,
             self.operations,
@@ -101,9 +129,12 @@ class Lab:
             self._wake_alertmanagers,
             read_only=read_only,
         )
-        self.keys = KeyActions(
+        key_steps = KeySteps(
             sources.ssh, self.operations, self.clock, state_dir, read_only=read_only, reread=self.read_account
         )
+        self.keys = KeyActions(key_steps)
+        self.key_changes = KeyChanges(key_steps)
+        self.administration = Administration(key_steps, self.journal, config.nodes, config.ssh.bastion)
         self.poe = PoeActions(
             sources.switches,
             self.operations,
@@ -113,19 +144,38 @@ class Lab:
             answers=sources.ssh.answers,
             wake=self._wake_power,
         )
-        self._watchers = tuple(ClusterWatcher(c, self._publish_cluster(c.name), self.clock) for c in sources.clusters)
+        self.nodes = NodeActions(
+            NodeWires(sources.ssh, sources.reboots, sources.lan, sources.drains),
+            self.operations,
+            self.clock,
+            NodeLimits(read_only, config.safety.boot_grace_s, sources.own_macs, sources.own_addresses),
+            wake=self.wake_node,
+        )
+        self._watchers = tuple(
+            ClusterWatcher(c, self._publish_cluster(c.name), self.clock, on_jobs=self.evidence.observer(c.name))
+            for c in sources.clusters
+        )
         self._pollers: dict[str, Poller[object]] = {}
         self._build_pollers()
         self._tasks: list[asyncio.Task[None]] = []
+        self._unheard = {f"clusters:{cluster.name}" for cluster in sources.clusters}
+        self._unheard |= {f"prometheus:{server.name}" for server in sources.prometheus}
+        """Clusters and Prometheus servers that have neither answered nor failed yet."""
+        self._heard = asyncio.Event()
+        self._hear("")
 
     # Life
 
     def start(self) -> None:
         """Begin to watch and poll. Returns at once; everything that happens becomes state."""
         self.find_unfinished()
-        loops: list[Callable[[], Awaitable[None]]] = [poller.run for poller in self._pollers.values()]
-        loops += [watcher.run for watcher in self._watchers]
-        self._tasks = [asyncio.create_task(_forever(loop)) for loop in loops]
+        self._tasks = [asyncio.create_task(_forever(watcher.run)) for watcher in self._watchers]
+        logins = 0
+        for name in sorted(self._pollers, key=_weight):
+            run, weight = self._pollers[name].run, _weight(name)
+            logins += weight > 1
+            later_s = logins * min(_LOGIN_EVERY_S, _LOGINS_WITHIN_S / len(self._pollers))
+            self._tasks.append(asyncio.create_task(self._after_the_light(run, later_s) if weight else _forever(run)))
 
     async def close(self) -> None:
         """End: what must finish finishes, the rest is cancelled, connections are closed (2 s for that)."""
@@ -139,7 +189,12 @@ class Lab:
         closing += [server.close() for server in self.sources.prometheus]
         closing += [switch.close() for switch in self.sources.switches]
         closing += [server.close() for server in self.sources.alertmanagers]
-        await asyncio.gather(*closing, return_exceptions=True)
+        try:
+            async with asyncio.timeout(_CLOSE_S):
+                await asyncio.gather(self.access.close(), self.evidence.close(), return_exceptions=True)
+                await asyncio.gather(*closing, return_exceptions=True)
+        except TimeoutError:
+            log.warning("not every connection could be closed within %g s", _CLOSE_S)
 
     @property
     def busy(self) -> int:
@@ -179,6 +234,8 @@ class Lab:
         """Finish what an earlier process left undone."""
         if entry.kind == "poe.cycle":
             return await self.poe.restore(entry)
+        if entry.kind == "keys.harden":
+            return await self.administration.restore(entry)
         self.journal.end(entry.id, "seen")
         return Result(entry.target, ok=True, changed=False, detail=f"{entry.kind}: nothing is left to repair")
 
@@ -196,7 +253,7 @@ class Lab:
         if "nodes" in what:
             work += [self._reach_and_probe(node) for node in self.config.nodes]
         if "keys" in what:
-            work.append(self._read_my_keys_once())
+            await self.read_my_keys()  # before any node is spoken to: a wrong key file stops everything
             work += [self.read_account(node) for node in accounts or self.config.nodes]
         if "switches" in what:
             work += [self._pollers[f"switch:{switch.name}"].poll() for switch in self.sources.switches]
@@ -229,12 +286,29 @@ class Lab:
 
         await Poller(f"kubernetes:{source.name}", read, publish, self.clock, interval_s=5.0).poll()
 
+    async def _after_the_light(self, loop: Callable[[], Awaitable[None]], later_s: float) -> None:
+        """A loop that lets the light sources speak first, and `later_s` more.
+
+        A dozen logins at once would keep the event loop from hearing what the others say. It waits until each of those
+        has answered, or failed, for the first time; at most a second.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_HEAD_START_S):
+                await self._heard.wait()
+        await asyncio.sleep(later_s)
+        await _forever(loop)
+
+    def _hear(self, name: str) -> None:
+        self._unheard.discard(name)
+        if not self._unheard:
+            self._heard.set()
+
     # Pollers
 
     def _build_pollers(self) -> None:
         refresh_s = self.config.ui.refresh_s
         self._pollers["keys"] = Poller(
-            "my keys", self._read_my_keys, lambda _reading: None, self.clock, interval_s=ACCOUNT_S
+            "my keys", self._read_my_keys, self._publish_my_keys, self.clock, interval_s=ACCOUNT_S
         )
         for node in self.config.nodes:
             self._add_poller(f"reach:{node.name}", self._reader(node, "reach"), "reachability", node.name, refresh_s)
@@ -264,6 +338,7 @@ class Lab:
             elif field == "probes":
                 self._silences.probed(key, reading)
             self.store.put(field, key, reading)
+            self._hear(f"{field}:{key}")
 
         self._pollers[name] = Poller(
             name, read, publish, self.clock, interval_s=interval_s, ceiling_s=max(30.0, interval_s), missing=missing
@@ -287,14 +362,20 @@ class Lab:
     def _publish_cluster(self, name: str) -> Callable[[Reading[ClusterJobs]], None]:
         def publish(reading: Reading[ClusterJobs]) -> None:
             self.store.put("clusters", name, reading)
+            if reading.value is not None or reading.problem:
+                self._hear(f"clusters:{name}")
 
         return publish
 
-    async def _read_my_keys_once(self) -> None:
+    async def read_my_keys(self) -> None:
+        """My keys, into the state. Raises: ConfigError for a configured key file that is no key."""
         try:
             await self._read_my_keys()
         except SourceError as error:
             log.warning("my keys cannot be read: %s", error)
+
+    def _publish_my_keys(self, reading: Reading[object]) -> None:
+        self.store.update(my_keys_problem=reading.problem)
 
     async def _read_my_keys(self) -> object:
         keys = await self.sources.ssh.read_my_keys()
@@ -312,6 +393,11 @@ class Lab:
         for name, poller in self._pollers.items():
             if name.startswith(("switch:", "reach:")):
                 poller.wake()
+
+
+def _weight(name: str) -> int:
+    """How much a poller of that name costs: 0 an HTTP request, 1 a wire that only some panes need, 2 and 3 a login."""
+    return {"prometheus": 0, "alertmanager": 0, "probe": 2, "account": 3}.get(name.partition(":")[0], 1)
 
 
 async def _forever(loop: Callable[[], Awaitable[None]]) -> None:

@@ -13,7 +13,7 @@ from homelab_tui.domain.operations import Result
 from homelab_tui.domain.poe import Detection, PoePort, PortRef
 from homelab_tui.engine.journal import REFUSED, Journal, JournalView
 from homelab_tui.engine.operations import Operations, Progress
-from homelab_tui.engine.ports import Clock, SwitchesPoe
+from homelab_tui.engine.ports import Clock, CyclesPoe, SwitchesPoe
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -32,10 +32,16 @@ class _Untouched(Exception):
     """The first step did nothing: the port is as it was."""
 
 
+class _Disobeyed(SourceError):
+    """The switch accepted a command, and did not do it."""
+
+
 @dataclass(slots=True)
 class _Story:
     """What happened to the port so far."""
 
+    was_accepted: bool = False
+    """The switch accepted the command: unless it says otherwise, the port was off."""
     was_off: bool = False
     """The switch itself said that it was off."""
     problem: str | None = None
@@ -59,6 +65,8 @@ class PortPower:
         The journal has it before the first step, and lets it go only when nothing was touched or the port was seen on.
         Raises: ActionRefused when it may not begin.
         """
+        if self._operations.closing.is_set():
+            raise ActionRefused("not cycled: the program is closing")
         entry = self._begin(ref, interval_s)
         story = _Story()
         try:
@@ -70,6 +78,7 @@ class PortPower:
             story.stopped = True
         except HomelabError as error:
             story.problem = str(error)
+            story.was_accepted &= not isinstance(error, _Disobeyed)
         except Exception:
             log.exception("%s: cycling: internal error", ref)
             story.problem = "internal error, see the log"
@@ -111,7 +120,7 @@ class PortPower:
                 if port is not None and _is_on(port) is on:
                     return port
             await self._operations.rest(_READ_BACK_S)
-        raise SourceError(f"{ref}: the switch accepted {'on' if on else 'off'}, but still reads the other way")
+        raise _Disobeyed(f"{ref}: the switch accepted {'on' if on else 'off'}, but still reads the other way")
 
     def leave(self, entry: str, why: str) -> None:
         """The entry stays to be repaired, although this process goes on."""
@@ -154,6 +163,9 @@ class PortPower:
 
     async def _cut(self, switch: SwitchesPoe, ref: PortRef, progress: Progress, story: _Story, off_s: float) -> None:
         """Off, and stay so for `off_s` or until the program closes. Raises _Untouched when nothing happened at all."""
+        if isinstance(switch, CyclesPoe) and switch.cycles_by_itself:
+            await self._have_it_cycled(switch, ref, progress, story, off_s)
+            return
         try:
             await switch.set_admin(ref, on=False)
         except (SourceRefused, SourceMissing) as error:
@@ -163,6 +175,7 @@ class PortPower:
             if await self._stays_on(switch, ref):
                 raise _Untouched(str(error)) from error
             raise
+        story.was_accepted = True
         await self.read_back(switch, ref, on=False)
         story.was_off = True
         left_s = off_s
@@ -176,6 +189,20 @@ class PortPower:
             port = (await switch.read()).port(ref)
             if port is not None and port.detection is Detection.DELIVERING:
                 story.problem = "the switch said off, but went on delivering power: the node was never cut off"
+
+    async def _have_it_cycled(
+        self, switch: CyclesPoe, ref: PortRef, progress: Progress, story: _Story, off_s: float
+    ) -> None:
+        """The switch's own command, and the time it takes. Raises as `_cut` does."""
+        try:
+            await switch.power_cycle(ref)
+        except (SourceRefused, SourceMissing) as error:
+            raise _Untouched(str(error)) from error
+        except SourceError as error:
+            raise SourceError(f"{error}; whether the switch cycled the port is not known") from error
+        story.was_off = True
+        progress.stage("the switch is cycling the port")
+        await self._operations.rest(off_s)
 
     async def _stays_on(self, switch: SwitchesPoe, ref: PortRef) -> bool:
         for _ in range(2):
@@ -201,11 +228,12 @@ def _told(name: str, story: _Story) -> Result:
     again = "the switch says it is on again"
     if story.stopped:
         done = f"stopped early; {again}" if story.was_off else f"stopped; {again}"
-        return Result(name, ok=story.was_off, changed=story.was_off, detail=done)
+        return Result(name, ok=story.was_off, changed=story.was_off or story.was_accepted, detail=done)
     if story.problem is None:
         return Result(name, ok=True, changed=True, detail=f"power-cycled, {again}")
-    cut = "cycled, but: " if story.was_off else "not cycled: "
-    return Result(name, ok=False, changed=story.was_off, detail=f"{cut}{story.problem}; {again}")
+    cut = "cycled, but: " if story.was_off else "switched off, but: " if story.was_accepted else "not cycled: "
+    changed = story.was_off or story.was_accepted
+    return Result(name, ok=False, changed=changed, detail=f"{cut}{story.problem}; {again}")
 
 
 async def _surely(make: Callable[[], Coroutine[object, object, T]]) -> T:

@@ -5,12 +5,14 @@ from datetime import datetime
 
 from homelab_tui.domain.poe import PortRef
 from homelab_tui.domain.reading import HealthState, health
+from homelab_tui.domain.state import NodeView
 from homelab_tui.engine.nodes import UPLINK_MACS, macs_behind
 from homelab_tui.engine.operations import READ_ONLY
 from homelab_tui.engine.poe_targets import PortTarget
 
 STALE_READING_S = 60.0
-_CONTROL_PLANE = frozenset({"control-plane", "controlplane", "master", "etcd", "kube-control-plane", "kube-master"})
+CONTROL_PLANE = frozenset({"control-plane", "controlplane", "master", "etcd", "kube-control-plane", "kube-master"})
+"""Roles and group names that mean: the API or its store lives here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +72,9 @@ def risks(verb: str, target: PortTarget) -> tuple[list[str], str | None]:
         return [f"{target.ref}: nobody knows what this port feeds; type its name to go on"], str(target.ref)
     name, kube = target.node.node.name, target.node.kubernetes
     groups = {group.casefold().replace("_", "-") for group in target.node.node.groups}
-    if kube is not None and _CONTROL_PLANE & set(kube.roles):
+    if kube is not None and CONTROL_PLANE & set(kube.roles):
         return [f"{name} is a control plane of cluster {kube.cluster}: the API may be gone meanwhile"], name
-    if _CONTROL_PLANE & groups:
+    if CONTROL_PLANE & groups:
         return [f"{name} is declared a control plane"], name
     if kube is None and target.unread_clusters:
         unread = ", ".join(target.unread_clusters)
@@ -86,15 +88,18 @@ def risks(verb: str, target: PortTarget) -> tuple[list[str], str | None]:
 
 def feeds_this_machine(target: PortTarget, limits: PoeLimits) -> bool:
     """Whether this machine would go dark, or could no longer reach the switch."""
-    view = target.node
-    if view is not None:
-        interfaces = view.facts.interfaces if view.facts else ()
-        macs = {interface.mac.lower() for interface in interfaces if interface.mac}
-        macs |= {view.node.mac.lower()} if view.node.mac else set()
-        names = {address.partition("/")[0] for interface in interfaces for address in interface.addresses}
-        names |= {view.node.host}
-        if macs & limits.own_macs or names & limits.own_addresses:
-            return True
+    if target.node is not None and is_this_machine(target.node, limits.own_macs, limits.own_addresses):
+        return True
     if target.reading.value is None or target.port is None:
         return False
     return bool(macs_behind(target.reading.value, target.port) & limits.own_macs)
+
+
+def is_this_machine(view: NodeView, own_macs: frozenset[str], own_addresses: frozenset[str]) -> bool:
+    """Whether a node of the configuration is the machine that this program runs on."""
+    interfaces = view.facts.interfaces if view.facts else ()
+    macs = {interface.mac.lower() for interface in interfaces if interface.mac}
+    macs |= {view.node.mac.lower()} if view.node.mac else set()
+    names = {address.partition("/")[0] for interface in interfaces for address in interface.addresses}
+    names |= {view.node.host}
+    return bool(macs & own_macs or names & own_addresses)

@@ -3,14 +3,15 @@
 Every method may raise a `domain.errors.SourceError`; nothing else is expected. Every method has its own time-out.
 """
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from homelab_tui.domain.alerts import AlertmanagerSnapshot, Matcher
+from homelab_tui.domain.draining import NodePod
 from homelab_tui.domain.jobs import CronJob, Event, Job, JobPod, MetricsSnapshot
-from homelab_tui.domain.keys import AccountKeys, HostKey, KeyWrite, Proof, PublicKey
+from homelab_tui.domain.keys import AccountKeys, HostKey, KeyRecipe, KeyRemoval, KeyWrite, NodeChange, Proof, PublicKey
 from homelab_tui.domain.nodes import KubeNode, Node, NodeFacts, NodeMetrics
 from homelab_tui.domain.poe import PortRef, SwitchReading
 from homelab_tui.domain.secrets import Secret
@@ -244,6 +245,10 @@ class InstallsKeys(Protocol):
         """The key of one `.pub` file. Raises ConfigError naming the file."""
         ...
 
+    async def make_key(self, recipe: KeyRecipe) -> PublicKey:
+        """A new key pair beside my other keys. Raises ActionRefused for a file that is there already."""
+        ...
+
     async def read_account(self, node: Node) -> AccountKeys:
         """Every authorized_keys file that sshd reads for the account."""
         ...
@@ -255,12 +260,51 @@ class InstallsKeys(Protocol):
         """
         ...
 
+    async def remove_key(
+        self, node: Node, fingerprint: str, *, using: PublicKey | None = None, dry_run: bool = False
+    ) -> KeyRemoval:
+        """Every line about a key out of the files that sshd reads; `using` is the one key to log in with.
+
+        Raises SourceRefused, with nothing written, for the key that the session came in with and the last usable one.
+        """
+        ...
+
+    async def restore_file(self, node: Node, file: str, left_sha256: str, before: bytes | None) -> KeyWrite:
+        """A file as it was before a write of ours. Raises SourceConflict when it is not what that write left."""
+        ...
+
     async def prove(self, node: Node, key: PublicKey) -> Proof:
         """A fresh connection with that key alone. Raises SourceError when the node cannot be reached."""
         ...
 
 
-class ReachesAndInstalls(ReachesNodes, InstallsKeys, Protocol):
+class AdministersNodes(Protocol):
+    """SSH, as root on the node."""
+
+    async def harden(self, node: Node, tell: Callable[[str], None], *, undo: bool = False) -> NodeChange:
+        """Key-only sshd, with a rollback that the node does by itself; `tell` hears the stages.
+
+        Raises SourceRefused when it was not done; its message says what was put back, and what is proven.
+        """
+        ...
+
+    async def allow_sudo(self, node: Node, password: Secret | None, *, undo: bool = False) -> NodeChange:
+        """sudo without a password for the node's account, or with one again.
+
+        Raises CredentialsNeeded when sudo wants a password.
+        """
+        ...
+
+    async def address(self, node: Node) -> str | None:
+        """What the other nodes are to know the node by; None for loopback, and for a name that is not found."""
+        ...
+
+    async def write_hosts(self, node: Node, entries: Sequence[tuple[str, str]], password: Secret | None) -> NodeChange:
+        """Names and addresses into the node's /etc/hosts; without any, the block goes. Raises as `allow_sudo`."""
+        ...
+
+
+class ReachesAndInstalls(ReachesNodes, InstallsKeys, AdministersNodes, Protocol):
     """SSH with everything the engine asks of it."""
 
 
@@ -290,4 +334,62 @@ class SwitchesPoe(Protocol):
 
     async def close(self) -> None:
         """Let go of every connection."""
+        ...
+
+
+@runtime_checkable
+class CyclesPoe(Protocol):
+    """A PoE switch with a command of its own that power-cycles a port, where off and on may not cut the power."""
+
+    @property
+    def cycles_by_itself(self) -> bool:
+        """Whether this one, as it is configured, has such a command."""
+        ...
+
+    async def power_cycle(self, ref: PortRef) -> None:
+        """Have the switch cycle the port. Returns when it accepted the command.
+
+        Raises: SourceRefused or SourceMissing when it did not, and nothing was touched.
+        """
+        ...
+
+
+class RebootsNodes(Protocol):
+    """SSH, the power side."""
+
+    async def reboot(self, node: Node) -> None:
+        """Ask the node to boot anew; returns when it obeys. Raises SourceRefused when it may not be asked so."""
+        ...
+
+
+class WakesNodes(Protocol):
+    """Wake-on-LAN."""
+
+    async def wake(self, node: Node) -> int:
+        """Send a magic packet to the node's MAC address; how many ways it went. Raises SourceRefused without one."""
+        ...
+
+
+class DrainsNodes(Protocol):
+    """A Kubernetes cluster, its Nodes as something to act on."""
+
+    @property
+    def name(self) -> str:
+        """The cluster's name in the configuration."""
+        ...
+
+    async def read_node(self, name: str) -> KubeNode:
+        """One Node as it is now. Raises SourceMissing when it is gone."""
+        ...
+
+    async def patch_node(self, node: KubeNode, patch: Mapping[str, object]) -> KubeNode:
+        """Merge into exactly this Node. Raises SourceConflict when it changed since it was read."""
+        ...
+
+    async def list_pods_on(self, node: str) -> tuple[NodePod, ...]:
+        """Every Pod on a node, in all namespaces."""
+        ...
+
+    async def evict_pod(self, pod: NodePod) -> str | None:
+        """Ask for the Pod's eviction. None: accepted, or it was gone already; else what blocks it, in words."""
         ...

@@ -13,6 +13,8 @@ T = TypeVar("T")
 Listener = Callable[[LabState], None]
 log = logging.getLogger(__name__)
 _COALESCE_S = 0.05
+_AT_ONCE_S = 0.005
+"""After a quiet time the first change is told this soon: what belongs together arrives together."""
 
 
 class _Subscription:
@@ -33,6 +35,8 @@ class Store:
         self._derive_problem: str | None = None
         self._subscriptions: list[_Subscription] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._told_at = float("-inf")
+        """When listeners were told last, in the loop's own time."""
 
     @property
     def state(self) -> LabState:
@@ -58,7 +62,9 @@ class Store:
         """Derive anew and tell the listeners if that made a difference: for time passing or a tombstone set."""
         self._dirty = True
         if self._timer is None and self._subscriptions:
-            self._timer = asyncio.get_running_loop().call_later(_COALESCE_S, self._tell)
+            loop = asyncio.get_running_loop()
+            at = max(loop.time() + _AT_ONCE_S, self._told_at + _COALESCE_S)
+            self._timer = loop.call_at(at, self._tell)
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` with every state that differs from the present one or the last it was told.
@@ -83,6 +89,7 @@ class Store:
 
     def _tell(self) -> None:
         self._timer = None
+        self._told_at = asyncio.get_running_loop().time()
         state = self.state
         for subscription in tuple(self._subscriptions):
             if subscription not in self._subscriptions or state == subscription.known:

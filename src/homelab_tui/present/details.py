@@ -5,16 +5,17 @@ from datetime import datetime
 from rich.text import Text
 
 from homelab_tui.domain.jobs import CronJob, Job
+from homelab_tui.domain.node_findings import fleet, node_findings
 from homelab_tui.domain.nodes import NodeFacts, drift
 from homelab_tui.domain.poe import PoePort
 from homelab_tui.domain.state import LabState, NodeView
+from homelab_tui.present.detail_lines import HEADING, Line
 from homelab_tui.present.documents import reading_health
+from homelab_tui.present.job_alerts import alert_lines, stay_lines
 from homelab_tui.present.jobs import history, reason
+from homelab_tui.present.key_details import account_lines, unknown_key_lines
 from homelab_tui.present.table import printable
 from homelab_tui.present.times import age, local, since, size, until, watts
-
-Line = tuple[str, str | None]
-"""Label and value; None is shown as `–`, an empty label continues, a label alone with "" is a heading."""
 
 
 def details(state: LabState, key: str, now: datetime) -> tuple[str, Text] | None:
@@ -22,16 +23,19 @@ def details(state: LabState, key: str, now: datetime) -> tuple[str, Text] | None
     kind, _, name = key.partition(":")
     if kind == "node":
         view = next((view for view in state.node_views if view.node.name == name), None)
-        return None if view is None else (f"Node {name}", _text(node_lines(state, view, now)))
+        return None if view is None else (printable(f"Node {name}"), _text(node_lines(state, view, now)))
     if kind in ("port", "switch"):
         return _power(state, kind, name, now)
     if kind == "account":
-        return f"Account {name}", _text(account_lines(state, name, now))
+        return printable(f"Account {name}"), _text(account_lines(state, name, now))
+    if kind == "unknown":
+        lines = unknown_key_lines(state, name)
+        return (printable(f"Key {name}"), _text(lines)) if lines else None
     if kind == "job":
         job = next((job for job in state.jobs.jobs if str(job.id) == name), None)
-        return None if job is None else (f"Job {name}", _text(job_lines(state, job, now)))
+        return None if job is None else (printable(f"Job {name}"), _text(job_lines(state, job, now)))
     cronjob = next((cronjob for cronjob in state.jobs.cronjobs if cronjob.key == name), None)
-    return None if cronjob is None else (f"CronJob {name}", _text(cronjob_lines(cronjob, now)))
+    return None if cronjob is None else (printable(f"CronJob {name}"), _text(cronjob_lines(cronjob, now)))
 
 
 def _power(state: LabState, kind: str, name: str, now: datetime) -> tuple[str, Text] | None:
@@ -42,10 +46,10 @@ def _power(state: LabState, kind: str, name: str, now: datetime) -> tuple[str, T
             lines: list[Line] = [("model", value.model if value else None), ("health", word.state.value)]
             lines += [("problem", word.problem)] if word.problem else []
             lines += [("finding", finding) for finding in (value.findings if value else ())]
-            return f"Switch {name}", _text(lines)
+            return printable(f"Switch {name}"), _text(lines)
         for port in reading.value.ports if reading.value else ():
             if kind == "port" and str(port.ref) == name:
-                return f"Port {name}", _text(port_lines(port))
+                return printable(f"Port {name}"), _text(port_lines(port))
     return None
 
 
@@ -60,7 +64,7 @@ def node_lines(state: LabState, view: NodeView, now: datetime) -> list[Line]:
     ]
     if reading and reading.problem:
         lines.append(("problem", reading.problem))
-    lines.append(("Declared and measured", ""))
+    lines.append(("Declared and measured", HEADING))
     for label, declared, measured in (
         ("model", spec.model, facts.model if facts else None),
         ("cores", _number(spec.cores), _cores(facts)),
@@ -72,14 +76,16 @@ def node_lines(state: LabState, view: NodeView, now: datetime) -> list[Line]:
     if facts:
         lines += [(f"drift in {d.field}", f"declared {d.declared}, found {d.found}") for d in drift(spec, facts)]
         lines += _fact_lines(facts)
-    lines += [("Power", "")]
+    found = node_findings(view, fleet(state.node_views), now.date())
+    lines += [("finding", finding) for finding in found.all]
+    lines += [("Power", HEADING)]
     lines += (
         port_lines(view.port) if view.port else [("port", str(node.poe) if node.poe else "not fed by a known port")]
     )
     if view.port_note:
         lines.append(("mapping", view.port_note))
     kube = view.kubernetes
-    lines.append(("Kubernetes", ""))
+    lines.append(("Kubernetes", HEADING))
     if kube is None:
         lines.append(("node", "in no cluster that is known here"))
     else:
@@ -93,7 +99,7 @@ def node_lines(state: LabState, view: NodeView, now: datetime) -> list[Line]:
         ]
     names = {node.name, *([kube.name] if kube else [])}
     failed = [job for job in state.jobs.jobs if job.node in names and job.state.value in ("failed", "failing")]
-    lines.append(("Failed Jobs that ran here", ""))
+    lines.append(("Failed Jobs that ran here", HEADING))
     lines += [(str(job.id), reason(job)) for job in failed] or [("", "none")]
     return lines
 
@@ -159,35 +165,25 @@ def job_lines(state: LabState, job: Job, now: datetime) -> list[Line]:
         ("started", local(job.started_at)),
         ("failed" if job.failed_at else "completed", local(job.finished_at)),
         ("ran", age(job.duration_s(now))),
-        (
-            "alert",
-            job.alert.value + (f" since {local(job.alert_since)}" if job.alert_since else "") if job.alert else "none",
-        ),
+        *alert_lines(state, job, now),
         ("seen by", " and ".join(witness.value for witness in job.seen_by)),
         ("uid", job.uid),
     ]
     if job.finalizers:
         lines.append(("finalizers", ", ".join(job.finalizers)))
-    if job.state.value == "failed":
-        lines.append(("Why it stays", ""))
-        ttl = job.ttl_seconds_after_finished
-        lines.append(
-            (
-                "ttl",
-                "no ttlSecondsAfterFinished: it stays, and alerts, until it is deleted" if ttl is None else age(ttl),
-            )
-        )
+    stays = stay_lines(state, job, now)
+    lines += [("Why it stays", HEADING), *stays] if stays else []
     pods = [pod for _, r in state.clusters if r.value for pod in r.value.pods if pod.job_uid and pod.job_uid == job.uid]
-    lines.append(("Pods", ""))
+    lines.append(("Pods", HEADING))
     for pod in pods:
         ended = "" if pod.exit_code is None else f", exit {pod.exit_code} {pod.exit_reason or ''}"
         lines.append((pod.name, f"{pod.phase or '?'} on {pod.node or 'no node'}{ended}".rstrip()))
     if not pods:
-        lines.append(("", "gone: nobody can tell its exit code or log any more"))
+        lines.append(("", "gone; l and e show what was kept of them while it failed, if anything was"))
     view = next((v for v in state.node_views if job.node and job.node in (v.node.name, _kube_name(v))), None)
     if view is not None:
         lines += [
-            ("The node it ran on", ""),
+            ("The node it ran on", HEADING),
             (view.node.name, view.state.value + (f": {view.why}" if view.why else "")),
         ]
         lines += [("throttled", ", ".join(view.facts.throttled))] if view.facts and view.facts.throttled else []
@@ -212,51 +208,16 @@ def cronjob_lines(cronjob: CronJob, now: datetime) -> list[Line]:
     ] + [(local(run.at), run.result.value) for run in reversed(cronjob.history)]
 
 
-def account_lines(state: LabState, account: str, now: datetime) -> list[Line]:
-    """One account: host key, login, and every key that opens it."""
-    reading = next((reading for name, reading in state.accounts if name == account), None)
-    host_key = next((key for name, key in state.host_keys if name == account), None)
-    value = reading.value if reading else None
-    lines: list[Line] = [
-        ("read", since(reading.taken_at, now) + " ago" if reading and reading.taken_at else "never"),
-        ("problem", reading.problem if reading and reading.problem else "none"),
-        ("host key", f"{host_key.state.value}: {host_key.key_type} {host_key.fingerprint}" if host_key else None),
-        ("known at", host_key.known_at if host_key else None),
-    ]
-    if value is None:
-        return lines
-    mine = {key.fingerprint: key.comment or key.path or "mine" for key in state.my_keys}
-    lines += [
-        ("account", f"{value.account} ({value.home})"),
-        ("server", value.server_version),
-        ("password login", {True: "offered", False: "off", None: None}[value.password_login]),
-        ("passwordless sudo", {True: "yes", False: "no", None: None}[value.sudo]),
-        ("logged in with", value.login_fingerprint),
-        ("Keys that are there", ""),
-    ]
-    for cell in value.cells:
-        who = (
-            f"mine: {mine[cell.fingerprint]}"
-            if cell.fingerprint in mine
-            else f"UNKNOWN: {cell.comment or 'no comment'}"
-        )
-        lines.append((f"line {cell.line} {cell.state.value}", f"{cell.type} {cell.fingerprint}  {who}"))
-        if cell.options:
-            lines.append(("", f"options: {cell.options}"))
-    lines += [("problem", problem) for problem in value.problems]
-    return lines
-
-
 def _text(lines: list[Line]) -> Text:
     """Labels in a column; foreign text is made visible, never markup."""
     text = Text()
-    width = min(26, max((len(label) for label, value in lines if value != ""), default=0))
+    width = min(26, max((len(label) for label, value in lines if value != HEADING), default=0))
     for label, value in lines:
-        if value == "":
+        if value == HEADING:
             text.append(f"\n{printable(label)}\n", "bold")
         else:
             text.append(f"{printable(label):<{width}}  ", "dim")
-            text.append(f"{'–' if value is None else printable(value)}\n")
+            text.append(f"{printable(value) if value else '–'}\n")
     return text
 
 

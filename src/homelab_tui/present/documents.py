@@ -7,6 +7,7 @@ from datetime import datetime
 from homelab_tui.config.model import Config
 from homelab_tui.domain.jobs import CronJob, Job
 from homelab_tui.domain.keys import AccountKeys, PublicKey
+from homelab_tui.domain.node_findings import fleet, node_findings
 from homelab_tui.domain.nodes import KubeNode, NodeFacts, NodeSpec, drift
 from homelab_tui.domain.operations import Result
 from homelab_tui.domain.poe import PoePort, SwitchReading, budget_mw, drawn_mw, reserved_mw
@@ -16,6 +17,8 @@ from homelab_tui.present.times import rfc3339
 
 Document = dict[str, object]
 STALE_AFTER_S = 60.0
+ACCOUNT_STALE_AFTER_S = 300.0
+"""Accounts are read every two minutes only: two logins each."""
 
 
 def health_document(word: Health) -> Document:
@@ -45,6 +48,11 @@ def together(words: Sequence[Health]) -> Health:
 def reading_health(reading: Reading[object], now: datetime) -> Health:
     """Health of one reading, with the staleness limit that the whole program uses."""
     return health(reading, now, STALE_AFTER_S)
+
+
+def account_health(reading: Reading[AccountKeys], now: datetime) -> Health:
+    """Health of the reading of an account, which is allowed to be older than others."""
+    return health(reading, now, ACCOUNT_STALE_AFTER_S)
 
 
 def cluster_names(state: LabState, config: Config) -> tuple[str, ...]:
@@ -131,7 +139,16 @@ def cronjob_document(cronjob: CronJob) -> Document:
 
 def nodes_document(state: LabState, now: datetime) -> Document:
     """`homelab nodes --json`."""
-    return {"taken_at": rfc3339(now), "nodes": [node_document(view) for view in state.node_views]}
+    among = fleet(state.node_views)
+    nodes = [
+        {
+            **node_document(view),
+            "mapping": view.port_note,
+            "findings": list(node_findings(view, among, now.date()).all),
+        }
+        for view in state.node_views
+    ]
+    return {"taken_at": rfc3339(now), "nodes": nodes}
 
 
 def node_document(view: NodeView) -> Document:
@@ -257,7 +274,7 @@ def keys_document(state: LabState, now: datetime) -> Document:
             {
                 "name": node.name if node else account,
                 "account": value.account if value else (account.rpartition("@")[0] or (node.user if node else None)),
-                "health": health_document(reading_health(reading, now)),
+                "health": health_document(account_health(reading, now)),
                 "host_key": host_key.state.value if host_key else None,
                 "password_login": value.password_login if value else None,
                 "sudo": value.sudo if value else None,

@@ -1,6 +1,6 @@
 """The health bar: one pill per source, glyph + word + age."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from homelab_tui.domain.nodes import NodeState
@@ -24,13 +24,19 @@ class Pill:
 
 
 def pills(state: LabState, now: datetime) -> tuple[Pill, ...]:
-    """Clusters, Prometheus servers, Alertmanagers, switches, and SSH as a whole."""
+    """Clusters, Prometheus servers, Alertmanagers, switches, and SSH as a whole.
+
+    What an account may not see is told only while nothing is worse: a note is no outage.
+    """
     found = [_pill(name, "k8s", reading, now) for name, reading in state.clusters]
     found += [_pill(name, "prom", reading, now) for name, reading in state.prometheus]
     found += [_pill(name, "am", reading, now) for name, reading in state.alertmanagers]
     found += [_pill(name, "poe", reading, now) for name, reading in state.switches]
     if state.nodes:
         found.append(_ssh(state))
+    if not any(pill.problem for pill in found):
+        notes = {f"k8s:{name}": "; ".join(r.value.notes) for name, r in state.clusters if r.value and r.value.notes}
+        found = [replace(pill, problem=notes.get(pill.name)) for pill in found]
     return tuple(found)
 
 

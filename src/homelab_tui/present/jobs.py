@@ -3,14 +3,16 @@
 from collections import defaultdict
 from datetime import datetime
 
-from homelab_tui.domain.jobs import CronJob, Job, JobState, Run
+from homelab_tui.domain.jobs import AlertState, CronJob, Job, JobState, Run
 from homelab_tui.domain.reading import HealthState
 from homelab_tui.domain.state import LabState
 from homelab_tui.present.documents import reading_health
+from homelab_tui.present.job_alerts import Firing, fires_at
 from homelab_tui.present.operations import operation_cell, operation_note
+from homelab_tui.present.row_memo import RowMemo
 from homelab_tui.present.table import Cell, Column, Row
 from homelab_tui.present.times import age, since, until
-from homelab_tui.present.words import JOB_STATES, NOTHING, RUNS, VERDICTS, alert_cell, seen_cell, state_cell
+from homelab_tui.present.words import ALERTS, JOB_STATES, NOTHING, RUNS, VERDICTS, alert_cell, seen_cell, state_cell
 
 COLUMNS = (
     Column("name", "JOB", min_width=16, max_width=44),
@@ -40,14 +42,16 @@ _JOB_URGENT = {
 }
 
 
-def rows(state: LabState, now: datetime, *, completed: bool = True) -> tuple[Row, ...]:
+def rows(state: LabState, now: datetime, *, completed: bool = True, memo: RowMemo | None = None) -> tuple[Row, ...]:
     """What needs a person first: CronJobs by urgency with their Jobs below, stand-alone Jobs among them.
 
-    Without `completed` the Jobs that ended well are left out: their CronJob's row tells of them.
+    Without `completed` the Jobs that ended well are left out: their CronJob's row tells of them. `memo`: what a screen
+    that shows the rows again and again keeps of them.
     """
     dim = frozenset(
         name for name, reading in state.clusters if reading_health(reading, now).state is not HealthState.OK
     )
+    firing = fires_at(state)
     children: dict[tuple[str, str, str], list[Job]] = defaultdict(list)
     known = {(cronjob.cluster, cronjob.namespace, cronjob.name) for cronjob in state.jobs.cronjobs}
     alone: list[Job] = []
@@ -59,20 +63,37 @@ def rows(state: LabState, now: datetime, *, completed: bool = True) -> tuple[Row
             children[parent].append(job)
         else:
             alone.append(job)
+    memo = memo or RowMemo()
+    memo.begin((dim, firing), {operation.target for operation in state.operations})
+
+    def job_row(job: Job, level: int) -> Row:
+        def make() -> Row:
+            return _job_row(state, job, now, firing, level=level, dim=job.id.cluster in dim)
+
+        return memo.row(f"job:{job.id}", job, level, now, job.finished_at or job.started_at or job.created_at, make)
+
+    def cronjob_row(cronjob: CronJob) -> Row:
+        def make() -> Row:
+            return _cronjob_row(state, cronjob, now, dim=cronjob.cluster in dim)
+
+        moments = (cronjob.last_scheduled_at, cronjob.last_succeeded_at, cronjob.next_run_at)
+        nearest = min((at for at in moments if at is not None), key=lambda at: abs(now - at), default=None)
+        return memo.row(f"cronjob:{cronjob.key}", cronjob, 0, now, nearest, make)
+
     blocks: list[tuple[tuple[float, str], list[Row]]] = []
     for cronjob in state.jobs.cronjobs:
         below = children.get((cronjob.cluster, cronjob.namespace, cronjob.name), [])
-        block = [_cronjob_row(cronjob, now, dim=cronjob.cluster in dim)]
-        block += [_job_row(state, job, now, level=1, dim=job.id.cluster in dim) for job in below]
+        block = [cronjob_row(cronjob), *(job_row(job, 1) for job in below)]
         blocks.append(((_URGENT[cronjob.verdict], cronjob.key), block))
     for job in alone:
         order = (_JOB_URGENT[job.state] - 0.5, str(job.id))
-        blocks.append((order, [_job_row(state, job, now, level=0, dim=job.id.cluster in dim)]))
+        blocks.append((order, [job_row(job, 0)]))
+    memo.end()
     blocks.sort(key=lambda block: block[0])
     return tuple(row for _, block in blocks for row in block)
 
 
-def _job_row(state: LabState, job: Job, now: datetime, *, level: int, dim: bool) -> Row:
+def _job_row(state: LabState, job: Job, now: datetime, firing: Firing, *, level: int, dim: bool) -> Row:
     targets = [f"job:{job.id}"]
     name = job.id.name if level else f"{job.id.namespace}/{job.id.name}"
     at = job.finished_at or job.started_at or job.created_at
@@ -85,7 +106,7 @@ def _job_row(state: LabState, job: Job, now: datetime, *, level: int, dim: bool)
         NOTHING if job.node is None else Cell(job.node),
         note or Cell(reason(job), "error" if job.state in (JobState.FAILED, JobState.FAILING) else "dim"),
         Cell(since(at, now), sort=-(at.timestamp()) if at else ""),
-        alert_cell(job.alert),
+        _alert_cell(job, now, firing),
         _BLANK,
         _BLANK,
         Cell(tries, sort=job.attempts),
@@ -95,6 +116,14 @@ def _job_row(state: LabState, job: Job, now: datetime, *, level: int, dim: bool)
         _BLANK,
     )
     return Row(key=f"job:{job.id}", cells=cells, dim=dim, level=level)
+
+
+def _alert_cell(job: Job, now: datetime, firing: Firing) -> Cell:
+    """The alert; of a pending one, how long until it fires."""
+    at = firing.get((job.id.cluster, job.id.namespace, job.id.name)) if job.alert is AlertState.PENDING else None
+    if at is None or at <= now:
+        return alert_cell(job.alert)
+    return state_cell(ALERTS[AlertState.PENDING], until(at, now))
 
 
 def _job_state(job: Job) -> Cell:
@@ -132,13 +161,16 @@ def exit_words(code: int, reason: str | None = None) -> str:
     return f"exit {code}"
 
 
-def _cronjob_row(cronjob: CronJob, now: datetime, *, dim: bool) -> Row:
+def _cronjob_row(state: LabState, cronjob: CronJob, now: datetime, *, dim: bool) -> Row:
     last = cronjob.last_succeeded_at
+    targets = [f"cronjob:{cronjob.key}"]
+    story = Cell(f"last success {since(last, now)} ago" if last else "no success known", "dim")
     cells = (
         Cell(f"{cronjob.namespace}/{cronjob.name}"),
-        state_cell(VERDICTS[cronjob.verdict], cronjob.verdict.value, _URGENT[cronjob.verdict]),
+        operation_cell(state.operations, targets, now)
+        or state_cell(VERDICTS[cronjob.verdict], cronjob.verdict.value, _URGENT[cronjob.verdict]),
         _BLANK,
-        Cell(f"last success {since(last, now)} ago" if last else "no success known", "dim"),
+        operation_note(state.operations, targets, now) or story,
         Cell(since(cronjob.last_scheduled_at, now), "dim"),
         _BLANK,
         Cell(history(cronjob.history)),
@@ -149,7 +181,7 @@ def _cronjob_row(cronjob: CronJob, now: datetime, *, dim: bool) -> Row:
         seen_cell(cronjob.seen_by),
         Cell(f"{cronjob.schedule or '–'}{' ' + cronjob.time_zone if cronjob.time_zone else ''}", "dim"),
     )
-    return Row(key=f"cronjob:{cronjob.key}", cells=cells, dim=dim, selectable=False)
+    return Row(key=f"cronjob:{cronjob.key}", cells=cells, dim=dim)
 
 
 def history(runs: tuple[Run, ...]) -> str:

@@ -1,13 +1,14 @@
 """Rows of the Keys pane: accounts against my keys."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePath
 
-from homelab_tui.domain.keys import AccountKeys, HostKey, PublicKey
+from homelab_tui.domain.keys import AccountKeys, CellState, HostKey, KeyCell, PublicKey
 from homelab_tui.domain.reading import HealthState, Reading
 from homelab_tui.domain.state import LabState
-from homelab_tui.present.documents import authorized_fingerprints, reading_health
+from homelab_tui.present.documents import account_health, authorized_fingerprints
 from homelab_tui.present.operations import operation_cell, operation_note
 from homelab_tui.present.table import Cell, Column, Row, printable
 from homelab_tui.present.words import CELLS, HOST_KEYS, NOTHING, state_cell
@@ -41,12 +42,62 @@ def key_name(key: PublicKey) -> str:
 
 
 def rows(state: LabState, now: datetime) -> tuple[Row, ...]:
-    """One row an account, in the configuration's order."""
+    """One row an account, in the configuration's order; under them one row for each key that nobody knows."""
     host_keys = dict(state.host_keys)
     mine = {key.fingerprint for key in state.my_keys}
-    return tuple(
+    accounts = tuple(
         _account_row(state, account, reading, host_keys.get(account), mine, now) for account, reading in state.accounts
     )
+    return accounts + tuple(_unknown_row(state, key) for key in unknown_keys(state))
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownKey:
+    """A key that is none of mine, and where it is."""
+
+    fingerprint: str
+    type: str
+    comment: str
+    found: tuple[tuple[str, KeyCell], ...]
+    """Account and the cell there."""
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """Where it is."""
+        return tuple(account for account, _ in self.found)
+
+
+def unknown_keys(state: LabState) -> tuple[UnknownKey, ...]:
+    """Keys found on nodes that are none of mine, in the order they are met."""
+    mine = {key.fingerprint for key in state.my_keys}
+    found: dict[str, list[tuple[str, KeyCell]]] = {}
+    for account, reading in state.accounts:
+        for cell in reading.value.cells if reading.value else ():
+            if cell.fingerprint not in mine:
+                found.setdefault(cell.fingerprint, []).append((account, cell))
+    return tuple(
+        UnknownKey(mark, where[0][1].type, next((cell.comment for _, cell in where if cell.comment), ""), tuple(where))
+        for mark, where in found.items()
+    )
+
+
+def _unknown_row(state: LabState, key: UnknownKey) -> Row:
+    """ "Who is this?": its comment is a stranger's claim, its fingerprint is not."""
+    where = ", ".join(
+        account if cell.state is CellState.PRESENT else f"{account} ({cell.state.value})" for account, cell in key.found
+    )
+    # Short: a long name in the first column would push the columns of my keys out of a narrow pane.
+    claim = printable(key.comment or "no comment", 12)
+    cells = (
+        Cell(f"? {claim}", "warning", sort=f"\U0010ffff{key.comment}"),
+        NOTHING,
+        *(NOTHING for _ in state.my_keys),
+        NOTHING,
+        NOTHING,
+        NOTHING,
+        Cell(f"who is this? on {where}: {key.fingerprint}", "warning"),
+    )
+    return Row(key=f"unknown:{key.fingerprint}", cells=cells)
 
 
 def _account_row(
@@ -59,7 +110,7 @@ def _account_row(
 ) -> Row:
     targets = [f"account:{account}"]
     value = reading.value
-    word = reading_health(reading, now)
+    word = account_health(reading, now)
     unknown = [fp for fp in authorized_fingerprints(value) if fp not in mine] if value else []
     busy = operation_cell(state.operations, targets, now)
     cells = (

@@ -2,8 +2,9 @@
 
 from datetime import datetime
 
+from homelab_tui.domain.node_findings import Findings, fleet, node_findings
 from homelab_tui.domain.nodes import KubeNode, NodeState, drift
-from homelab_tui.domain.poe import PoePort, SwitchReading, budget_mw, drawn_mw, reserved_mw
+from homelab_tui.domain.poe import PoePort, SwitchReading, budget_mw, drawn_mw, has_room, reserved_mw
 from homelab_tui.domain.reading import Health, HealthState
 from homelab_tui.domain.state import LabState, NodeView
 from homelab_tui.present.documents import reading_health
@@ -33,7 +34,8 @@ _BLANK = Cell("", sort="")
 
 def rows(state: LabState, now: datetime) -> tuple[Row, ...]:
     """Nodes in the configuration's order, then each switch with its ports below it."""
-    found = [_node_row(state, view, now) for view in state.node_views]
+    among = fleet(state.node_views)
+    found = [_node_row(state, view, now, node_findings(view, among, now.date())) for view in state.node_views]
     feeds = {view.port.ref: view for view in state.node_views if view.port}
     for name, reading in state.switches:
         word = reading_health(reading, now)
@@ -44,7 +46,7 @@ def rows(state: LabState, now: datetime) -> tuple[Row, ...]:
     return tuple(found)
 
 
-def _node_row(state: LabState, view: NodeView, now: datetime) -> Row:
+def _node_row(state: LabState, view: NodeView, now: datetime, found: Findings) -> Row:
     facts, node = view.facts, view.node
     targets = [f"node:{node.name}"] + ([f"port:{view.port.ref}"] if view.port else [])
     busy = operation_cell(state.operations, targets, now)
@@ -64,7 +66,7 @@ def _node_row(state: LabState, view: NodeView, now: datetime) -> Row:
         NOTHING if facts is None or facts.uptime_s is None else Cell(age(facts.uptime_s), sort=facts.uptime_s),
         NOTHING if kube is None else _cluster(kube),
         _text(facts.os if facts else node.spec.os),
-        operation_note(state.operations, targets, now) or _note(view),
+        operation_note(state.operations, targets, now) or _note(view, found),
     )
     return Row(key=f"node:{node.name}", cells=cells, dim=dead and busy is None)
 
@@ -84,7 +86,7 @@ def _state(view: NodeView) -> Cell:
     return cell
 
 
-def _note(view: NodeView) -> Cell:
+def _note(view: NodeView, found: Findings) -> Cell:
     """The most urgent thing to say about a node."""
     facts = view.facts
     now_bad = [flag for flag in (facts.throttled or () if facts else ()) if not flag.endswith("-since-boot")]
@@ -99,11 +101,15 @@ def _note(view: NodeView) -> Cell:
             for d in differences
         ]
         return Cell("; ".join(words), "warning")
+    if found.warnings:
+        return Cell("; ".join(found.warnings), "warning")
     if facts and facts.throttled:
         return Cell(", ".join(facts.throttled), "warning")
     if facts and facts.reboot_required:
         return Cell("reboot required", "warning")
-    return _BLANK
+    mapping = (f"{view.port.ref} found {view.port_note}",) if view.port and view.port_note else ()
+    quiet = (*mapping, *found.notes)
+    return Cell("; ".join(quiet), "dim") if quiet else _BLANK
 
 
 def _value(value: str | int) -> str:
@@ -137,9 +143,17 @@ def _switch_row(name: str, value: SwitchReading | None, word: Health) -> Row:
         Cell(text),
         Cell(f"{watts(reserved)} reserved" if reserved is not None else "", style),
         *[_BLANK] * 9,
-        Cell(word.problem or "; ".join(value.findings), "warning"),
+        Cell(word.problem or "; ".join(value.findings), "warning") if word.problem or value.findings else _room(value),
     )
     return Row(key=f"switch:{name}", cells=cells, dim=word.state is not HealthState.OK, selectable=False)
+
+
+def _room(value: SwitchReading) -> Cell:
+    """Whether one more Pi can be powered."""
+    room = has_room(value)
+    if room is None:
+        return _BLANK
+    return Cell("one more PoE+ HAT fits", "dim") if room else Cell("no room for one more PoE+ HAT", "warning")
 
 
 def budget_bar(drawn_mw: int | None, reserved_mw: int | None, budget_mw: int | None, width: int = 12) -> str:

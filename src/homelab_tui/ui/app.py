@@ -1,64 +1,116 @@
-"""The Textual application: opens the lab after the first paint, hands its state to the screen, leaves cleanly."""
+"""The Textual application: paints a frame, opens the lab behind it, hands its state to the screen, leaves cleanly."""
 
 import asyncio
+import contextlib
 import signal
+import threading
 from collections.abc import Callable, Iterable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
+from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
 
 from homelab_tui.commands import COMMANDS
 from homelab_tui.config.model import Config
-from homelab_tui.domain.state import LabState
-from homelab_tui.engine.lab import Lab
-from homelab_tui.ui.main_screen import MainScreen
 from homelab_tui.ui.messages import StateChanged
+from homelab_tui.ui.start_screen import StartScreen
+
+if TYPE_CHECKING:
+    # At run time these come after the first paint: see _load.
+    from homelab_tui.domain.state import LabState
+    from homelab_tui.engine.lab import Lab
+    from homelab_tui.ui.main_screen import MainScreen
 
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 class HomelabApp(App[int]):
-    """The dashboard. `open_lab` is called once, after the first paint: it may import what is heavy."""
+    """The dashboard. `open_lab` is called once, after the first paint and in a thread: it may import, read and wait.
+
+    What it raises is kept in `failure`, and the app ends.
+    """
 
     TITLE = "homelab"
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = []
 
-    def __init__(self, config: Config, open_lab: Callable[[], Lab]) -> None:
+    def __init__(
+        self, config: Config, open_lab: "Callable[[], Lab]", leaving: Callable[[], None] = lambda: None
+    ) -> None:
+        """`leaving` is called once it is decided to end, unless operations are still going."""
         super().__init__()
+        self._leaving = leaving
         self.config = config
         self._open_lab = open_lab
+        self._main: MainScreen | None = None
         self.lab: Lab | None = None
-        self.main = MainScreen(config.ui.keymap)
+        """None until everything is on the screen."""
+        self.failure: Exception | None = None
+
+    @property
+    def main(self) -> "MainScreen":
+        """The dashboard's screen. Raises: RuntimeError while the lab is being opened (`lab` is None until then)."""
+        if self._main is None:
+            raise RuntimeError("the lab is still being opened")
+        return self._main
 
     def on_mount(self) -> None:
-        """Show the screen; the lab follows when it is painted."""
+        """Show the frame; the lab follows when it is painted."""
         if self.config.ui.theme in self.available_themes:
             self.theme = str(self.config.ui.theme)
         self.set_keymap(dict(self.config.ui.keymap))
         self._listen_to_signals()
-        self.push_screen(self.main)
-        self.call_after_refresh(self._open)
+        self.push_screen(StartScreen(self.config.ui.keymap))
+        self.call_after_refresh(self._begin)
 
-    def _open(self) -> None:
-        """Build the lab and start its loops."""
-        self.lab = self._open_lab()
-        self.lab.store.subscribe(self._post_state)
-        self.lab.start()
-        self.main.show_state(self.lab.store.state)
+    def _begin(self) -> None:
+        # Not a thread worker of Textual's: those hold the exit.
+        threading.Thread(target=self._load, name="homelab-open", daemon=True).start()
+
+    def _load(self) -> None:
+        """Import what the first frame did not need, and build the lab. In a thread, while keys and clicks work."""
+        try:
+            from homelab_tui.ui.main_screen import MainScreen  # half of all imports: engine, present, panes
+
+            lab, main = self._open_lab(), MainScreen
+        except Exception as error:  # whatever it is, it is told when the terminal is back
+            self._from_thread(self._fail, error)
+        else:
+            self._from_thread(self._show, lab, main)
+
+    def _from_thread(self, call: Callable[..., object], *arguments: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the person has left
+            self.call_later(call, *arguments)
+
+    def _fail(self, error: Exception) -> None:
+        self.failure = error
+        self.exit(1)
+
+    async def _show(self, lab: "Lab", screen: "type[MainScreen]") -> None:
+        """The dashboard in place of its frame, and the lab's loops."""
+        while not isinstance(start := self.screen, StartScreen):  # somebody opened the palette
+            await self.pop_screen()
+        self._main = screen(self.config.ui.keymap)
+        await self.switch_screen(self._main)
+        self.lab = lab
+        lab.store.subscribe(self._post_state)
+        lab.start()
+        self._main.show_state(lab.store.state)
         if self.config.ui.theme is not None and self.config.ui.theme not in self.available_themes:
             known = ", ".join(sorted(self.available_themes))
             self.notify(f"[ui] theme is unknown; themes: {known}", severity="warning", markup=False)
+        for key in start.typed:
+            self.post_message(events.Key(key.key, key.character))
 
-    def _post_state(self, state: LabState) -> None:
+    def _post_state(self, state: "LabState") -> None:
         self.main.post_message(StateChanged(state))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: every command of the table."""
         for command in COMMANDS:
-            if command.id == "app.palette" or screen is not self.main:
+            if command.id == "app.palette" or screen is not self._main:
                 continue
             keys = f" ({', '.join(command.keys)})" if command.keys else ""
 
@@ -70,7 +122,12 @@ class HomelabApp(App[int]):
 
     async def action_quit(self) -> None:
         """Leave at once; what must finish is finished after the terminal is back."""
-        self.exit(0)
+        self._leave(0)
+
+    def _leave(self, status: int) -> None:
+        if self.lab is None or not self.lab.busy:
+            self._leaving()
+        self.exit(status)
 
     def _listen_to_signals(self) -> None:
         """A signal ends the program in order. Textual itself would die on SIGTERM with the screen left on."""
@@ -79,4 +136,4 @@ class HomelabApp(App[int]):
             loop.add_signal_handler(number, self._leave_on, number)
 
     def _leave_on(self, number: signal.Signals) -> None:
-        self.exit(128 + number)
+        self._leave(128 + number)

@@ -26,6 +26,10 @@ def shown_key(key: str) -> str:
     return SHORT_KEYS.get(key, key.replace("ctrl+", "^"))
 
 
+_ALWAYS = ("app.help", "app.quit")
+"""What nobody should have to look for: the way to all keys, and the way out."""
+
+
 class KeyBar(Widget):
     """One line of keys and labels, as many as fit."""
 
@@ -57,17 +61,29 @@ class KeyBar(Widget):
         self.refresh()
 
     def render(self) -> Text:
-        """The line."""
-        text = Text(no_wrap=True, overflow="ellipsis")
+        """The line: as many whole commands as fit, the last resort ones always, at the right edge."""
+        always = [self._words(command) for command in self._commands if command.id in _ALWAYS]
+        room = self.content_size.width - sum(words.cell_len for words in always)
+        text = Text(no_wrap=True, overflow="crop")
         for command in self._commands:
-            keys = keys_of(command, self._keymap)
-            if not keys:
+            words = self._words(command)
+            if command.id in _ALWAYS or text.cell_len + words.cell_len > room:
                 continue
-            possible = self._why_not(command.id) is None
-            meta = Style(meta={"command": command.id})
-            text.append(f"{shown_key(keys[0])}", Style(bold=possible, dim=not possible) + meta)
-            text.append(f" {command.label}  ", Style(dim=not possible) + meta)
+            text.append_text(words)
+        text.append(" " * max(0, room - text.cell_len))
+        for words in always:
+            text.append_text(words)
         return text
+
+    def _words(self, command: Command) -> Text:
+        """`d Delete  `, dim where it cannot be done; empty for a command without a key."""
+        keys = keys_of(command, self._keymap)
+        if not keys:
+            return Text()
+        possible = self._why_not(command.id) is None
+        meta = Style(meta={"command": command.id})
+        key = Text(shown_key(keys[0]), Style(bold=possible, dim=not possible) + meta)
+        return key.append(f" {command.label}  ", Style(dim=not possible) + meta)
 
     def on_click(self, event: events.Click) -> None:
         """Carry out what was clicked."""

@@ -7,7 +7,6 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from homelab_tui.commands import COMMANDS, Command, by_id, of_pane
@@ -16,6 +15,7 @@ from homelab_tui.engine.lab import Lab
 from homelab_tui.present.details import details
 from homelab_tui.present.healths import pills
 from homelab_tui.ui.bindings import bindings_of
+from homelab_tui.ui.frame import TITLES, TOO_SMALL, FrameScreen
 from homelab_tui.ui.health_bar import HealthBar
 from homelab_tui.ui.key_bar import KeyBar
 from homelab_tui.ui.messages import StateChanged
@@ -29,20 +29,16 @@ from homelab_tui.ui.screens.help import HelpScreen
 from homelab_tui.ui.screens.text import TextScreen
 from homelab_tui.ui.table import LabTable
 
-PANES = ("nodes", "keys", "jobs")
+PANES = tuple(TITLES)
 _AGE_TICK_S = 1.0
 _ROW_TICKS = 5
 _EVERYWHERE = ("app.help", "app.quit", "app.filter", "table.select", "table.open", "app.palette")
 """What the footer shows of what works everywhere, the most needed first: narrow screens cut its end."""
 
 
-class MainScreen(Screen[None]):
-    """All panes at once where there is room, one at a time where there is not."""
+class MainScreen(FrameScreen):
+    """The dashboard itself."""
 
-    CSS_PATH = "homelab.tcss"
-    # Textual declares these as instance variables, so they cannot be a ClassVar here.
-    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (40, "-narrow"), (120, "-wide")]  # noqa: RUF012
-    VERTICAL_BREAKPOINTS = [(0, "-flat"), (10, "-low"), (30, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_of(None)]
 
     def __init__(self, keymap: tuple[tuple[str, str], ...]) -> None:
@@ -61,7 +57,7 @@ class MainScreen(Screen[None]):
             yield JobsPane()
         yield Input(id="filter", placeholder="filter: all words must match; enter keeps it, esc clears it")
         yield KeyBar(self._keymap)
-        yield Static("This terminal is too small: 40 x 10 at least.", id="too-small", markup=False)
+        yield Static(TOO_SMALL, id="too-small", markup=False)
 
     def on_mount(self) -> None:
         """The first pane has the focus; ages tick."""

@@ -1,6 +1,5 @@
 """The Jobs pane: CronJobs with their verdict, the failed Jobs, and what ends an alert."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import ClassVar
@@ -8,6 +7,7 @@ from typing import ClassVar
 from textual import work
 from textual.binding import BindingType
 
+from homelab_tui.commands import of_pane
 from homelab_tui.domain.errors import HomelabError
 from homelab_tui.domain.jobs import Job, JobState
 from homelab_tui.domain.reading import HealthState
@@ -15,24 +15,31 @@ from homelab_tui.domain.state import LabState
 from homelab_tui.engine.lab import Lab
 from homelab_tui.present import jobs as present
 from homelab_tui.present.documents import reading_health
-from homelab_tui.present.plans import results_sentence
+from homelab_tui.present.row_memo import RowMemo
 from homelab_tui.present.table import Row
 from homelab_tui.ui.bindings import bindings_of
-from homelab_tui.ui.notices import tell, tell_results
-from homelab_tui.ui.panes.pane import Pane
-from homelab_tui.ui.screens.confirm import ConfirmScreen
+from homelab_tui.ui.frame import TITLES
+from homelab_tui.ui.notices import tell
+from homelab_tui.ui.panes.jobs_actions import JobsActing
 from homelab_tui.ui.screens.text import TextScreen
 
+_LOOKS = ("jobs.logs", "jobs.events", "jobs.yaml")
+_ACTS = tuple(command.id for command in of_pane("jobs") if command.danger)
 
-class JobsPane(Pane):
+
+class JobsPane(JobsActing):
     """One table: what needs a person comes first."""
 
     noun = "jobs"
-    title = "3 Jobs"
+    title = TITLES["jobs"]
     columns = present.COLUMNS
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_of("jobs")]
     shows_completed = False
     """What ended well is told by its CronJob's row; thousands of them would bury the one that failed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._memo = RowMemo()
 
     def is_affected(self, before: LabState, after: LabState) -> bool:
         """Jobs, what is done to them, and whether a source is well; not the ages of readings."""
@@ -40,7 +47,7 @@ class JobsPane(Pane):
 
     def rows_of(self, state: LabState, now: datetime) -> Sequence[Row]:
         """CronJobs and Jobs."""
-        return present.rows(state, now, completed=self.shows_completed)
+        return present.rows(state, now, completed=self.shows_completed, memo=self._memo)
 
     def action_toggle_completed(self) -> None:
         """Show or hide the Jobs that ended well."""
@@ -63,84 +70,37 @@ class JobsPane(Pane):
         return f" ({failed} failed)" if failed else ""
 
     def why_not(self, command_id: str) -> str | None:
-        """Deleting needs a Job that Kubernetes knows."""
+        """What stands against a command: nothing chosen, read-only, nothing in the API, or no permission."""
         lab = self.lab
         if lab is None:
             return "the lab is starting"
-        if command_id == "jobs.clear-recovered":
-            if lab.config.safety.read_only:
-                return "read-only: [safety] read_only = true"
-            return None if self._recovered(lab) else "no failed Job is superseded by a later success"
-        jobs = self._chosen(lab)
-        if not jobs:
-            return "the row under the cursor is no Job"
-        if command_id == "jobs.delete":
-            if lab.config.safety.read_only:
-                return "read-only: [safety] read_only = true"
-            if all(job.uid is None for job in jobs):
-                return "only Prometheus knows it: there is nothing to delete in the API"
-            return None
-        if command_id in ("jobs.logs", "jobs.events", "jobs.yaml"):
-            return None if len(jobs) == 1 and jobs[0].uid else "select one Job that Kubernetes knows"
+        if command_id in _LOOKS:
+            jobs = self.chosen_jobs(lab)
+            if len(jobs) != 1:
+                return "select one Job"
+            if not jobs[0].uid:
+                kept = command_id != "jobs.yaml" and lab.looks.evidence_of(jobs[0]) is not None
+                return None if kept else "select one Job that Kubernetes knows"
+            return self.why_forbidden(command_id, lab, [(jobs[0].id.cluster, jobs[0].id.namespace)])
+        if command_id in _ACTS:
+            return self.why_not_act(command_id, lab)
         return None
 
     def command_line(self) -> str | None:
         """`homelab jobs delete …` with what is selected."""
         lab = self.lab
-        jobs = self._chosen(lab) if lab else []
+        jobs = self.chosen_jobs(lab) if lab else []
         if not jobs:
             return "homelab jobs"
         return "homelab jobs delete " + " ".join(str(job.id) for job in jobs)
 
-    def _chosen(self, lab: Lab) -> list[Job]:
-        names = {key.partition(":")[2] for key in self.chosen_keys() if key.startswith("job:")}
-        return [job for job in lab.store.state.jobs.jobs if str(job.id) in names]
-
-    def _recovered(self, lab: Lab) -> list[Job]:
-        return [job for job in lab.store.state.jobs.jobs if job.superseded and job.state is JobState.FAILED and job.uid]
-
-    def action_delete_jobs(self) -> None:
-        """Delete the chosen Jobs."""
-        lab = self.lab
-        why = self.why_not("jobs.delete")
-        if lab is None or why:
-            tell(self, why or "the lab is starting", severity="warning")
-            return
-        self._delete(self._chosen(lab))
-
-    def action_clear_recovered(self) -> None:
-        """Delete every failed Job that a later success superseded."""
-        lab = self.lab
-        why = self.why_not("jobs.clear-recovered")
-        if lab is None or why:
-            tell(self, why or "the lab is starting", severity="warning")
-            return
-        self._delete(self._recovered(lab))
-
-    @work(group="jobs.delete", exit_on_error=False)
-    async def _delete(self, jobs: list[Job]) -> None:
-        lab = self.lab
-        if lab is None:
-            return
-        targets = await asyncio.gather(*(lab.jobs.resolve(job) for job in jobs))
-        go, rest = lab.jobs.sort_out(targets)
-        if not go:
-            tell_results(self, results_sentence("deleted", rest), rest)
-            return
-        plan = lab.jobs.plan_delete(go)
-        if not await self.app.push_screen_wait(ConfirmScreen(plan)):
-            return
-        results = tuple(await asyncio.gather(*(lab.jobs.delete(job) for job in go))) + rest
-        self.table.select(())
-        tell_results(self, results_sentence("deleted", results), results)
-
     def action_job_logs(self) -> None:
         """The log of the Pod that failed."""
-        self._look("jobs.logs", "Log of", lambda lab, job: lab.jobs.read_log(job))
+        self._look("jobs.logs", "Log of", lambda lab, job: lab.looks.read_log(job))
 
     def action_job_events(self) -> None:
         """Events of the Job."""
-        self._look("jobs.events", "Events of", lambda lab, job: lab.jobs.read_events_text(job))
+        self._look("jobs.events", "Events of", lambda lab, job: lab.looks.read_events_text(job))
 
     def action_job_yaml(self) -> None:
         """The Job as YAML."""
@@ -152,7 +112,7 @@ class JobsPane(Pane):
         if lab is None or why:
             tell(self, why or "the lab is starting", severity="warning")
             return
-        job = self._chosen(lab)[0]
+        job = self.chosen_jobs(lab)[0]
         try:
             text = await read(lab, job)
         except HomelabError as error:

@@ -1,7 +1,9 @@
 """The Nodes pane: the boxes, their specs, their health, and the ports that feed them."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import ClassVar
 
 from textual import work
@@ -9,22 +11,36 @@ from textual.binding import BindingType
 
 from homelab_tui.domain.errors import UsageError
 from homelab_tui.domain.nodes import NodeState
-from homelab_tui.domain.state import LabState
+from homelab_tui.domain.operations import Result
+from homelab_tui.domain.state import LabState, NodeView
 from homelab_tui.engine.poe import PortTarget, find_port
+from homelab_tui.engine.rolling import RollingRestart
 from homelab_tui.present import nodes as present
 from homelab_tui.present.plans import results_sentence
 from homelab_tui.present.table import Row
 from homelab_tui.ui.bindings import bindings_of
+from homelab_tui.ui.frame import TITLES
 from homelab_tui.ui.notices import tell, tell_results
 from homelab_tui.ui.panes.pane import Pane
 from homelab_tui.ui.screens.confirm import ConfirmScreen
+from homelab_tui.ui.shells import open_shell, why_no_shell
+
+_NODE_COMMANDS = ("nodes.wake", "nodes.reboot", "nodes.cordon", "nodes.drain", "nodes.rolling")
+_DONE = {
+    "wake": "woken",
+    "reboot": "rebooted",
+    "cordon": "cordoned",
+    "uncordon": "take Pods again",
+    "drain": "drained",
+    "rolling": "restarted",
+}
 
 
 class NodesPane(Pane):
     """One table: nodes, then switches with their ports."""
 
     noun = "nodes"
-    title = "1 Nodes"
+    title = TITLES["nodes"]
     columns = present.COLUMNS
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_of("nodes")]
 
@@ -54,8 +70,14 @@ class NodesPane(Pane):
         """Power needs one row with a port."""
         if command_id == "nodes.probe":
             return None if self._node_names() else "the row under the cursor is no node"
+        if command_id in _NODE_COMMANDS:
+            return self._why_not_nodes(command_id)
         if command_id in ("nodes.cycle", "nodes.port"):
             return self._target_or_reason()[1]
+        if command_id == "nodes.shell":
+            if len(self._node_names()) != 1:
+                return "choose one node"
+            return why_no_shell(self.lab) if self.lab else "the lab is starting"
         return None
 
     def command_line(self) -> str | None:
@@ -65,6 +87,77 @@ class NodesPane(Pane):
             return "homelab nodes"
         kind, _, name = key.partition(":")
         return {"node": f"homelab poe cycle {name}", "port": f"homelab poe cycle {name}"}.get(kind, "homelab poe")
+
+    def action_open_shell(self) -> None:
+        """`ssh` to the node under the cursor, and back."""
+        lab, why = self.lab, self.why_not("nodes.shell")
+        if lab is None or why:
+            tell(self, why or "the lab is starting", severity="warning")
+            return
+        name = self._node_names()[0]
+        open_shell(self, lab, next(node for node in lab.config.nodes if node.name == name))
+
+    def action_wake_nodes(self) -> None:
+        """A magic packet, and follow."""
+        self._act_on_nodes("wake")
+
+    def action_reboot_nodes(self) -> None:
+        """Over SSH, and follow."""
+        self._act_on_nodes("reboot")
+
+    def action_toggle_cordon(self) -> None:
+        """Uncordon when every chosen node is cordoned, else cordon."""
+        kubes = [view.kubernetes for view in self._views()]
+        are_closed = bool(kubes) and all(kube is not None and kube.unschedulable for kube in kubes)
+        self._act_on_nodes("uncordon" if are_closed else "cordon")
+
+    def action_drain_nodes(self) -> None:
+        """Cordon, and evict the Pods."""
+        self._act_on_nodes("drain")
+
+    def action_rolling_restart(self) -> None:
+        """One after the other."""
+        self._act_on_nodes("rolling")
+
+    @work(group="nodes.act", exit_on_error=False)
+    async def _act_on_nodes(self, verb: str) -> None:
+        # The views of the key press: what was looked at is what is acted on.
+        lab, views = self.lab, self._views()
+        if lab is None or not views:
+            tell(
+                self,
+                "the lab is starting" if lab is None else "the row under the cursor is no node",
+                severity="warning",
+            )
+            return
+        if not await self.app.push_screen_wait(ConfirmScreen(lab.nodes.plan(verb, views))):
+            return
+        if verb == "rolling":
+            results = await RollingRestart(lab.nodes).run(views)
+        else:
+            acts: dict[str, Callable[[NodeView], Awaitable[Result]]] = {
+                "wake": lab.nodes.wake,
+                "reboot": lab.nodes.reboot,
+                "cordon": partial(lab.nodes.cordon, on=True),
+                "uncordon": partial(lab.nodes.cordon, on=False),
+                "drain": lab.nodes.drain,
+            }
+            results = tuple(await asyncio.gather(*(acts[verb](view) for view in views)))
+        self.table.select([f"node:{result.target}" for result in results if len(results) > 1 and not result.ok])
+        tell_results(self, results_sentence(_DONE[verb], results), results)
+
+    def _why_not_nodes(self, command_id: str) -> str | None:
+        lab, views = self.lab, self._views()
+        if lab is None or not views:
+            return "the lab is starting" if lab is None else "the row under the cursor is no node"
+        verb = command_id.partition(".")[2]
+        return next(iter(lab.nodes.plan(verb, views).refusals), None)
+
+    def _views(self) -> tuple[NodeView, ...]:
+        """The chosen nodes with all that is known of them."""
+        names = self._node_names()
+        known = self.lab.store.state.node_views if self.lab else ()
+        return tuple(view for view in known if view.node.name in names)
 
     def _node_names(self) -> tuple[str, ...]:
         return tuple(key.partition(":")[2] for key in self.chosen_keys() if key.startswith("node:"))

@@ -6,23 +6,19 @@ from datetime import datetime
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.containers import Vertical
 from textual.content import Content
 from textual.reactive import reactive
 
 from homelab_tui.domain.state import LabState
 from homelab_tui.engine.lab import Lab
 from homelab_tui.present.table import Column, Row
+from homelab_tui.ui.frame import PaneFrame
 from homelab_tui.ui.table import LabTable
 
 
-class Pane(Vertical):
+class Pane(PaneFrame):
     """One noun of the lab. `noun` is its id everywhere."""
 
-    DEFAULT_CSS = """
-    Pane { border: round $foreground-muted; border-title-color: $foreground; height: 1fr; width: 1fr; }
-    Pane:focus-within { border: round $accent; border-title-color: $accent; border-title-style: bold; }
-    """
     noun: ClassVar[str] = ""
     title: ClassVar[str] = ""
     columns: ClassVar[tuple[Column, ...]] = ()

@@ -1,0 +1,131 @@
+"""The bytes of authorized_keys files before each write, kept on this machine: undo is one more compare-and-swap."""
+
+import contextlib
+import hashlib
+import os
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+from homelab_tui.domain.errors import ActionRefused
+from homelab_tui.domain.keys import KeyWrite
+from homelab_tui.domain.nodes import Node
+
+_STAMP = "%Y%m%dT%H%M%S.%fZ"
+_NONE = ".none"
+"""Ends the name of a pre-image of a file that did not exist; its sha256 is `-` where the write took the file away."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreImageRecord:
+    """One kept pre-image."""
+
+    path: Path
+    taken_at: datetime
+    file: str
+    """Which file on the node, as sshd names it."""
+    left_sha256: str
+    """Hash of what our write left; only that may be undone."""
+    existed: bool
+
+    def read(self) -> bytes | None:
+        """The bytes before; None where there was no file. Raises OSError."""
+        return self.path.read_bytes() if self.existed else None
+
+    def forget(self) -> None:
+        """It is undone: it may not be undone again."""
+        with contextlib.suppress(OSError):
+            self.path.unlink()
+
+
+class PreImages:
+    """`undo/` in the state directory. Names hold node, account, time, file and hash; contents are the bytes alone."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def new(self, node: Node, now: datetime) -> "PreImage":
+        """The place for what one operation is about to overwrite."""
+        return PreImage(self._directory, f"{_words(node.name, node.user or '')}~{now.astimezone(UTC):{_STAMP}}")
+
+    def newest(self, node: Node) -> tuple[PreImageRecord, ...]:
+        """What the last write to this account that was not undone yet has overwritten: one record a file."""
+        wanted = _words(node.name, node.user or "")
+        found = [record for path in self._files() if (record := _record(path, wanted)) is not None]
+        last = max((record.taken_at for record in found), default=None)
+        return tuple(record for record in found if record.taken_at == last)
+
+    def _files(self) -> Sequence[Path]:
+        try:
+            return sorted(path for path in self._directory.iterdir() if not path.name.endswith(".part"))
+        except OSError:
+            return ()
+
+
+class PreImage:
+    """The bytes before one operation: `reserve` before its write, `keep` after it, `discard` in any case."""
+
+    def __init__(self, directory: Path, name: str) -> None:
+        self._directory = directory
+        self._part = directory / f".{uuid.uuid4().hex}.part"
+        self._name = name
+
+    def reserve(self) -> None:
+        """Make sure that there is a place for it. Raises ActionRefused where there is none: then nothing is written."""
+        try:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            raise ActionRefused(
+                f"nothing was sent: what was there before could not be kept in {self._directory} ({error.strerror})"
+            ) from error
+
+    def keep(self, *writes: KeyWrite) -> str | None:
+        """Keep the bytes before each write that changed something; a sentence when that failed: the write is done."""
+        try:
+            for write in writes:
+                if write.changed:
+                    self._keep(write)
+        except OSError as error:
+            return f"what was there before could not be kept for undo ({error.strerror})"
+        return None
+
+    def _keep(self, write: KeyWrite) -> None:
+        left = "-" if write.after is None else hashlib.sha256(write.after).hexdigest()
+        suffix = "" if write.before is not None else _NONE
+        if not self._part.exists():  # the second file of one operation
+            os.close(os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        self._part.write_bytes(write.before or b"")
+        self._part.rename(self._directory / f"{self._name}~{_words(write.file)}~{left}{suffix}")
+
+    def discard(self) -> None:
+        """Leave nothing half-written behind."""
+        with contextlib.suppress(OSError):
+            self._part.unlink()
+
+
+def _words(*words: str) -> str:
+    """Words as one piece of a file name; `~` is what separates them."""
+    return "~".join(quote(word, safe="").replace("~", "%7E") for word in words)
+
+
+def _record(path: Path, wanted: str) -> PreImageRecord | None:
+    """What a file's name says; None when it is another account's, or no pre-image."""
+    existed = not path.name.endswith(_NONE)
+    parts = path.name.removesuffix(_NONE).split("~")
+    if len(parts) != 5 or "~".join(parts[:2]) != wanted:
+        return None
+    try:
+        taken_at = datetime.strptime(parts[2], _STAMP).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return PreImageRecord(path, taken_at, unquote(parts[3]), parts[4], existed)
+
+
+def in_words(records: Iterable[PreImageRecord]) -> str:
+    """What would be undone."""
+    words = [f"{record.file} as before {record.taken_at:%Y-%m-%d %H:%M:%S} UTC" for record in records]
+    return ", ".join(words) or "nothing of ours is kept to undo"

@@ -1,0 +1,257 @@
+"""What the keys of the Jobs pane do beside looking: each shows its plan, asks, and tells every target's result."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from textual import work
+
+from homelab_tui.domain.jobs import CronJob, Job, JobState
+from homelab_tui.domain.operations import Plan, Result
+from homelab_tui.domain.state import JobsView
+from homelab_tui.engine.lab import Lab
+from homelab_tui.engine.silences import NO_ALERTMANAGER
+from homelab_tui.present.plans import results_sentence
+from homelab_tui.ui.notices import tell, tell_results
+from homelab_tui.ui.panes.pane import Pane
+from homelab_tui.ui.screens.confirm import ConfirmScreen
+from homelab_tui.ui.screens.limits import LimitsScreen
+from homelab_tui.ui.screens.pick import PickScreen
+from homelab_tui.ui.screens.silence import SilenceScreen
+
+T = TypeVar("T")
+READ_ONLY = "read-only: [safety] read_only = true"
+_EXPIRIES = {"1h": (3600.0, "in 1 hour"), "24h": (86400.0, "in 24 hours"), "7d": (7 * 86400.0, "in 7 days")}
+_ON_CRONJOBS = ("jobs.trigger", "jobs.suspend", "jobs.limits")
+
+
+@dataclass(frozen=True, slots=True)
+class _Meant:
+    """What a choice of rows stands for in one state."""
+
+    view: JobsView
+    keys: tuple[str, ...]
+    jobs: list[Job]
+    cronjobs: list[CronJob]
+    recovered: list[Job]
+
+
+def _meant(view: JobsView, keys: tuple[str, ...]) -> _Meant:
+    wanted = {kind: {key.partition(":")[2] for key in keys if key.startswith(kind)} for kind in ("job:", "cronjob:")}
+    names = {key.rpartition("/")[2] for key in wanted["job:"]}
+    # The short name first: the whole one of ten thousand Jobs takes long to put together.
+    jobs = [job for job in view.jobs if job.id.name in names and str(job.id) in wanted["job:"]]
+    owners = wanted["cronjob:"] | {f"{job.id.cluster}/{job.id.namespace}/{job.cronjob}" for job in jobs if job.cronjob}
+    cronjobs = [cronjob for cronjob in view.cronjobs if cronjob.key in owners] if owners else []
+    recovered = [job for job in view.jobs if job.superseded and job.state is JobState.FAILED and job.uid]
+    return _Meant(view, keys, jobs, cronjobs, recovered)
+
+
+class JobsActing(Pane):
+    """The acts on Jobs and CronJobs. The rows are taken at the press."""
+
+    _known: "_Meant | None" = None
+
+    # What is meant
+
+    def chosen_jobs(self, lab: Lab) -> list[Job]:
+        """Jobs among the chosen rows."""
+        return self._meant(lab).jobs
+
+    def chosen_cronjobs(self, lab: Lab) -> list[CronJob]:
+        """CronJobs among the chosen rows, and those whose Jobs are chosen."""
+        return self._meant(lab).cronjobs
+
+    def recovered(self, lab: Lab) -> list[Job]:
+        """The failed Jobs that a later success superseded."""
+        return self._meant(lab).recovered
+
+    def _meant(self, lab: Lab) -> "_Meant":
+        """Looked up once per state and choice, not once per key: every key asks whether it can be pressed."""
+        view, keys = lab.store.state.jobs, self.chosen_keys()
+        known = self._known
+        if known is None or known.view is not view or known.keys != keys:
+            known = self._known = _meant(view, keys)
+        return known
+
+    def why_not_act(self, command_id: str, lab: Lab) -> str | None:
+        """Why an act cannot be done to what is chosen; None when it can, or when nobody knows yet."""
+        if lab.config.safety.read_only:
+            return READ_ONLY
+        if command_id == "jobs.clear-recovered":
+            recovered = self.recovered(lab)
+            if not recovered:
+                return "no failed Job is superseded by a later success"
+            return self.why_forbidden(command_id, lab, [(job.id.cluster, job.id.namespace) for job in recovered])
+        if command_id in _ON_CRONJOBS:
+            cronjobs = self.chosen_cronjobs(lab)
+            if not cronjobs:
+                return "the row under the cursor is no CronJob, nor a Job of one"
+            if all(cronjob.uid is None for cronjob in cronjobs):
+                return "only Prometheus knows it: there is nothing to change in the API"
+            return self.why_forbidden(command_id, lab, [(one.cluster, one.namespace) for one in cronjobs])
+        jobs = self.chosen_jobs(lab)
+        if not jobs:
+            return "the row under the cursor is no Job"
+        if command_id == "jobs.silence":
+            return None if lab.silences.is_possible else NO_ALERTMANAGER
+        if all(job.uid is None for job in jobs):
+            verb = "delete" if command_id == "jobs.delete" else "change"
+            return f"only Prometheus knows it: there is nothing to {verb} in the API"
+        if command_id == "jobs.expire" and not any(job.state.is_finished for job in jobs):
+            return f"it is {jobs[0].state.value}: only a finished Job can be given an end"
+        return self.why_forbidden(command_id, lab, [(job.id.cluster, job.id.namespace) for job in jobs])
+
+    def why_forbidden(self, command_id: str, lab: Lab, places: Sequence[tuple[str, str]]) -> str | None:
+        """Why the account may not, if it may nowhere of these."""
+        answers = [lab.access.why_not(command_id, *place) for place in dict.fromkeys(places)]
+        return answers[0] if answers and all(answers) else None
+
+    def _ready(self, command_id: str) -> Lab | None:
+        """The lab when the command can be done; else a toast says why not."""
+        lab = self.lab
+        why = self.why_not(command_id)
+        if lab is None or why:
+            tell(self, why or "the lab is starting", severity="warning")
+            return None
+        return lab
+
+    async def confirm_and_run(
+        self,
+        plan: Plan,
+        targets: Sequence[T],
+        act: Callable[[T], Awaitable[Result]],
+        others: Sequence[Result],
+        done: str,
+    ) -> None:
+        """The plan, the question, the acts side by side, and one toast."""
+        if not targets:
+            tell_results(self, results_sentence(done, tuple(others)), others)
+            return
+        if not await self.app.push_screen_wait(ConfirmScreen(plan)):
+            return
+        results = (*await asyncio.gather(*map(act, targets)), *others)
+        self.table.select(())
+        tell_results(self, results_sentence(done, results), results)
+
+    # Delete
+
+    def action_delete_jobs(self) -> None:
+        """Delete the chosen Jobs."""
+        lab = self._ready("jobs.delete")
+        if lab is not None:
+            self._delete(lab, self.chosen_jobs(lab))
+
+    def action_clear_recovered(self) -> None:
+        """Delete every failed Job that a later success superseded."""
+        lab = self._ready("jobs.clear-recovered")
+        if lab is not None:
+            self._delete(lab, self.recovered(lab))
+
+    @work(group="jobs.delete", exit_on_error=False)
+    async def _delete(self, lab: Lab, jobs: list[Job]) -> None:
+        targets = await asyncio.gather(*map(lab.jobs.resolve, jobs))
+        go, rest = lab.jobs.sort_out(targets)
+        plan = lab.jobs.plan_delete(go) if go else Plan("jobs.delete", "", ())
+        await self.confirm_and_run(plan, go, lab.jobs.delete, rest, "deleted")
+
+    # Expire, re-run, silence
+
+    def action_expire_jobs(self) -> None:
+        """Give the chosen Jobs an end."""
+        lab = self._ready("jobs.expire")
+        if lab is not None:
+            self._expire(lab, self.chosen_jobs(lab))
+
+    @work(group="jobs.expire", exit_on_error=False)
+    async def _expire(self, lab: Lab, jobs: list[Job]) -> None:
+        options = [(key, text) for key, (_, text) in _EXPIRIES.items()]
+        picked = await self.app.push_screen_wait(PickScreen(f"Delete {_of(jobs)}, with its logs,", options))
+        if picked is None:
+            return
+        in_s = _EXPIRIES[picked][0]
+        go, rest = lab.job_changes.sort_out_expire(await asyncio.gather(*map(lab.jobs.resolve, jobs)))
+        plan = lab.job_changes.plan_expire(go, in_s)
+        await self.confirm_and_run(plan, go, lambda job: lab.job_changes.expire(job, in_s), rest, "given an end")
+
+    def action_rerun_jobs(self) -> None:
+        """Run the chosen Jobs once more."""
+        lab = self._ready("jobs.rerun")
+        if lab is not None:
+            self._rerun(lab, self.chosen_jobs(lab))
+
+    @work(group="jobs.rerun", exit_on_error=False)
+    async def _rerun(self, lab: Lab, jobs: list[Job]) -> None:
+        go, rest = lab.job_changes.sort_out_rerun(await asyncio.gather(*map(lab.jobs.resolve, jobs)))
+        await self.confirm_and_run(lab.job_changes.plan_rerun(go), go, lab.job_changes.rerun, rest, "started again")
+
+    def action_silence_jobs(self) -> None:
+        """Silence the alert of the chosen Jobs, or end that."""
+        lab = self._ready("jobs.silence")
+        if lab is not None:
+            self._silence(lab, self.chosen_jobs(lab))
+
+    @work(group="jobs.silence", exit_on_error=False)
+    async def _silence(self, lab: Lab, jobs: list[Job]) -> None:
+        if all(map(lab.silences.is_silenced_by_us, jobs)):
+            plan = lab.silences.plan_unsilence(jobs)
+            await self.confirm_and_run(plan, jobs, lab.silences.unsilence, (), "no longer silenced")
+            return
+        answer = await self.app.push_screen_wait(SilenceScreen(_of(jobs)))
+        if answer is None:
+            return
+        for_s, comment = answer
+        plan = lab.silences.plan_silence(jobs, for_s, comment)
+        await self.confirm_and_run(plan, jobs, lambda job: lab.silences.silence(job, for_s, comment), (), "silenced")
+
+    # CronJobs
+
+    def action_trigger_cronjobs(self) -> None:
+        """Run the chosen CronJobs now."""
+        lab = self._ready("jobs.trigger")
+        if lab is not None:
+            self._trigger(lab, self.chosen_cronjobs(lab))
+
+    @work(group="jobs.trigger", exit_on_error=False)
+    async def _trigger(self, lab: Lab, cronjobs: list[CronJob]) -> None:
+        go, rest = lab.cronjobs.sort_out(await asyncio.gather(*map(lab.cronjobs.resolve, cronjobs)))
+        await self.confirm_and_run(lab.cronjobs.plan_trigger(go), go, lab.cronjobs.trigger, rest, "started")
+
+    def action_suspend_cronjobs(self) -> None:
+        """Suspend the chosen CronJobs; resume them when all are suspended."""
+        lab = self._ready("jobs.suspend")
+        if lab is not None:
+            self._suspend(lab, self.chosen_cronjobs(lab))
+
+    @work(group="jobs.suspend", exit_on_error=False)
+    async def _suspend(self, lab: Lab, cronjobs: list[CronJob]) -> None:
+        go, rest = lab.cronjobs.sort_out(await asyncio.gather(*map(lab.cronjobs.resolve, cronjobs)))
+        suspend = not all(cronjob.suspended for cronjob in go)
+        plan = lab.cronjobs.plan_suspend(go, suspend=suspend)
+        await self.confirm_and_run(
+            plan,
+            go,
+            lambda cronjob: lab.cronjobs.set_suspended(cronjob, suspend=suspend),
+            rest,
+            "suspended" if suspend else "resumed",
+        )
+
+    def action_limit_cronjobs(self) -> None:
+        """Set history limits and TTL of the chosen CronJobs."""
+        lab = self._ready("jobs.limits")
+        if lab is not None:
+            self._limit(lab, self.chosen_cronjobs(lab))
+
+    @work(group="jobs.limits", exit_on_error=False)
+    async def _limit(self, lab: Lab, cronjobs: list[CronJob]) -> None:
+        limits = await self.app.push_screen_wait(LimitsScreen(cronjobs))
+        if limits is None:
+            return
+        go, rest = lab.cronjobs.sort_out(await asyncio.gather(*map(lab.cronjobs.resolve, cronjobs)))
+        plan = lab.cronjobs.plan_limits(go, limits)
+        await self.confirm_and_run(plan, go, lambda one: lab.cronjobs.set_limits(one, limits), rest, "changed")
+
+
+def _of(jobs: Sequence[Job]) -> str:
+    return str(jobs[0].id) if len(jobs) == 1 else f"{len(jobs)} Jobs"

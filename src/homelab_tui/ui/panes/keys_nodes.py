@@ -1,0 +1,109 @@
+"""The Keys pane's acts as root: harden, and what kubespray needs (sudo, /etc/hosts)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from textual import work
+
+from homelab_tui.domain.nodes import Node
+from homelab_tui.domain.operations import Plan, Result
+from homelab_tui.domain.secrets import Secret
+from homelab_tui.engine.lab import Lab
+from homelab_tui.ui.panes.keys_base import KeysPaneBase
+from homelab_tui.ui.screens.confirm import ConfirmScreen
+from homelab_tui.ui.screens.password import PasswordScreen
+from homelab_tui.ui.screens.pick import PickScreen
+
+_PREPARATIONS = (
+    ("sudo", "sudo without a password, as kubespray and kubeadm want it"),
+    ("hosts", "the nodes' names in /etc/hosts"),
+    ("sudo-undo", "sudo with a password again (undo)"),
+    ("hosts-undo", "the names out of /etc/hosts again (undo)"),
+)
+_HARDENINGS = (
+    ("harden", "keys only: no password opens the nodes any more"),
+    ("undo", "as before: sshd decides about passwords by itself (undo)"),
+)
+
+
+class KeyNodesPane(KeysPaneBase):
+    """`h` and `n`."""
+
+    def action_harden_sshd(self) -> None:
+        """Key-only sshd on the chosen nodes."""
+        self._harden()
+
+    def action_prepare_nodes(self) -> None:
+        """sudo or /etc/hosts on the chosen nodes."""
+        self._prepare()
+
+    @work(group="keys.harden", exit_on_error=False)
+    async def _harden(self) -> None:
+        lab = self.ready("keys.harden")
+        if lab is None:
+            return
+        nodes = self.chosen_nodes(lab)
+        picked = await self.app.push_screen_wait(PickScreen("Passwords on these nodes", _HARDENINGS))
+        if picked is None:
+            return
+        nodes = await self.meet(lab, nodes)
+        if not nodes:
+            return
+        undo = picked == "undo"
+        plan = lab.administration.plan_harden(lab.store.state, nodes, undo=undo)
+        if await self.app.push_screen_wait(ConfirmScreen(plan)):
+            self.conclude("as wished", await lab.administration.harden(nodes, undo=undo))
+
+    @work(group="keys.prepare", exit_on_error=False)
+    async def _prepare(self) -> None:
+        lab = self.ready("keys.prepare")
+        if lab is None:
+            return
+        nodes = self.chosen_nodes(lab)
+        picked = await self.app.push_screen_wait(PickScreen("Prepare the nodes", _PREPARATIONS))
+        if picked is None:
+            return
+        nodes = await self.meet(lab, nodes)
+        if not nodes:
+            return
+        plan, act = await self._planned(lab, nodes, picked)
+        if await self.app.push_screen_wait(ConfirmScreen(plan)):
+            results = await asyncio.gather(*(act(node, None) for node in nodes))
+            self.conclude("prepared", await self._again_with_sudo(lab, nodes, act, results))
+
+    async def _planned(
+        self, lab: Lab, nodes: Sequence[Node], picked: str
+    ) -> tuple[Plan, Callable[[Node, Secret | None], Awaitable[Result]]]:
+        undo = picked.endswith("-undo")
+        administration = lab.administration
+        if picked.startswith("sudo"):
+
+            async def allow(node: Node, secret: Secret | None) -> Result:
+                return await administration.sudo(node, secret, undo=undo)
+
+            return administration.plan_sudo(lab.store.state, nodes, undo=undo), allow
+        entries = () if undo else await administration.hosts_entries()
+
+        async def write(node: Node, secret: Secret | None) -> Result:
+            return await administration.hosts(node, entries, secret)
+
+        return administration.plan_hosts(nodes, entries, undo=undo), write
+
+    async def _again_with_sudo(
+        self,
+        lab: Lab,
+        nodes: Sequence[Node],
+        act: Callable[[Node, Secret | None], Awaitable[Result]],
+        results: Sequence[Result],
+    ) -> tuple[Result, ...]:
+        """Ask once for those where sudo wants a password, and try them again."""
+        asking = [node for node in nodes if lab.administration.wants_sudo_password(node)]
+        password = None
+        if asking:
+            accounts = tuple(node.account for node in asking)
+            password = await self.app.push_screen_wait(PasswordScreen(accounts, "sudo wants a password on"))
+        if password is None:
+            return tuple(results)
+        again = await asyncio.gather(*(act(node, password) for node in asking))
+        by_target = {result.target: result for result in (*results, *again)}
+        return tuple(by_target[node.account] for node in nodes)

@@ -1,0 +1,98 @@
+"""Debian's sshd with an /etc/ssh, an /etc/sudoers.d and an /etc/hosts of its own: a private mount namespace, root only.
+
+What an administrator does there changes nothing on the machine that runs the tests.
+"""
+
+import contextlib
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.real.sshd import Account, Sshd, throw_away_account
+from tests.servers import require_binary
+
+_ENTER = """base=$1; shift
+# Over the whole of /etc, so that a file in it can be replaced by a rename; what is not there is the machine's own.
+if [ -d "$base/upper" ]; then
+  mount -t overlay overlay -o "lowerdir=/etc,upperdir=$base/upper,workdir=$base/work" /etc || exit 1
+fi
+mount --bind "$base/etc-ssh" /etc/ssh && mount --bind "$base/sudoers.d" /etc/sudoers.d && exec "$@"
+"""
+
+
+class AdministeredSshd(Sshd):
+    """A server that reads the real paths, which are its own files."""
+
+    @property
+    def drop_ins(self) -> Path:
+        """Its /etc/ssh/sshd_config.d."""
+        return self.base / "etc-ssh" / "sshd_config.d"
+
+    @property
+    def drop_in(self) -> Path:
+        """What homelab writes."""
+        return self.drop_ins / "00-homelab.conf"
+
+    @property
+    def sudoers(self) -> Path:
+        """Its /etc/sudoers.d."""
+        return self.base / "sudoers.d"
+
+    @property
+    def armed(self) -> list[str]:
+        """What is left of rollbacks."""
+        return [path.name for path in (self.base / "etc-ssh").iterdir() if "rollback" in path.name]
+
+    def let_become_root(self, account: Account, *, asking: bool = False) -> None:
+        """sudo for the account, with or without its password."""
+        line = f"{account.user} ALL=(ALL) {'' if asking else 'NOPASSWD: '}ALL\n"
+        (self.sudoers / f"50-{account.user}").write_text(line)
+        (self.sudoers / f"50-{account.user}").chmod(0o440)
+
+    def _write_config(self) -> Path:
+        written = super()._write_config()
+        self.drop_ins.mkdir(parents=True, exist_ok=True)
+        self.sudoers.mkdir(mode=0o750, exist_ok=True)
+        text = f"Include /etc/ssh/sshd_config.d/*.conf\n{written.read_text()}"
+        (self.base / "etc-ssh" / "sshd_config").write_text(text)
+        return Path("/etc/ssh/sshd_config")
+
+    def _wrapped(self, command: list[str]) -> list[str]:
+        return [str(require_binary("unshare")), "-m", "sh", "-c", _ENTER, "sh", str(self.base), *command]
+
+
+@contextlib.contextmanager
+def administered(
+    *options: str, password: str | None = None, own_etc: bool = False
+) -> Iterator[tuple[AdministeredSshd, Account]]:
+    """The server and an account on it; with `own_etc` even /etc itself is a copy that can be written to."""
+    require_binary("sudo")
+    base = Path(tempfile.mkdtemp(prefix="homelab-sshd-"))
+    base.chmod(0o755)
+    if own_etc:
+        for name in ("upper", "work"):
+            (base / name).mkdir(mode=0o755)
+        _demand_overlay(base)
+    server = AdministeredSshd(base, options)
+    try:
+        server.start()
+        with throw_away_account(server, password=password) as account:
+            yield server, account
+    finally:
+        server.stop()
+        shutil.rmtree(base, ignore_errors=True)
+
+
+def _demand_overlay(base: Path) -> None:
+    layers = f"lowerdir=/etc,upperdir={base}/upper,workdir={base}/work"
+    unshare = str(require_binary("unshare"))
+    done = subprocess.run(
+        [unshare, "-m", "mount", "-t", "overlay", "overlay", "-o", layers, "/etc"], capture_output=True, check=False
+    )
+    if done.returncode != 0:
+        shutil.rmtree(base, ignore_errors=True)
+        pytest.skip(f"no overlay can be mounted here: {done.stderr.decode(errors='replace').strip()}")
