@@ -36,6 +36,16 @@ class Terminal:
                 raise TimeoutError(f"no {text!r} within {timeout_s} s; last: {self._screen[-400:]!r}")
         return time.perf_counter() - self.started
 
+    def watch(self, seconds: float) -> None:
+        """Read along for a while, as a terminal does."""
+        until = time.perf_counter() + seconds
+        while (left_s := until - time.perf_counter()) > 0:
+            self._read(left_s)
+
+    def forget(self) -> None:
+        """What was on the screen until now does not count for the next `wait_for`."""
+        self._screen = b""
+
     def send(self, keys: str) -> None:
         """Type."""
         os.write(self._master, keys.encode())
