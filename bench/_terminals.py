@@ -30,8 +30,9 @@ class Terminal:
     def wait_for(self, text: str, timeout_s: float = 20.0) -> float:
         """Seconds from the start until the text was written. Raises TimeoutError with the end of what was."""
         wanted = text.encode()
+        deadline = time.perf_counter() + timeout_s
         while wanted not in self._screen:
-            left_s = self.started + timeout_s - time.perf_counter()
+            left_s = deadline - time.perf_counter()
             if left_s <= 0 or not self._read(left_s):
                 raise TimeoutError(f"no {text!r} within {timeout_s} s; last: {self._screen[-400:]!r}")
         return time.perf_counter() - self.started
