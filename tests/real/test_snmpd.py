@@ -87,7 +87,11 @@ def running_snmpd(folder: Path, *options: str, ports: int = 8) -> Iterator[Snmpd
     program = require_binary("snmpd")
     state, port = folder / "state", free_udp_port()
     state.mkdir()
-    passpoe = shlex.join([sys.executable, "-u", str(Path(__file__).with_name("passpoe.py")), str(ports), *options])
+    # snmpd splits its line at blanks and knows no quotes: a checkout in a path with spaces is reached by links.
+    python, program_of_mib = folder / "python", folder / "passpoe.py"
+    python.symlink_to(Path(sys.executable).resolve())
+    program_of_mib.symlink_to(Path(__file__).with_name("passpoe.py"))
+    passpoe = shlex.join([str(python), "-u", str(program_of_mib), str(ports), *options])
     watts = "".join(f"override .{WATTS}.{number} uinteger {1000 * number + 600}\n" for number in range(1, 5))
     conf = folder / "snmpd.conf"
     conf.write_text(CONFIGURATION.format(port=port, poe=POE, passpoe=passpoe) + watts)
