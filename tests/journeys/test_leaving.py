@@ -6,6 +6,7 @@ import select
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from homelab_tui.demo.lab import DemoLab
 
 ALTERNATE_ON, ALTERNATE_OFF = b"\x1b[?1049h", b"\x1b[?1049l"
+MODES = {"mouse": b"\x1b[?1000", "paste in brackets": b"\x1b[?2004", "focus reports": b"\x1b[?1004"}
 
 
 class Process:
@@ -22,6 +24,7 @@ class Process:
 
     def __init__(self, config: Path, state: Path) -> None:
         self.master, slave = pty.openpty()
+        self.modes_before = termios.tcgetattr(slave)
         env = {**os.environ, "XDG_STATE_HOME": str(state), "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40"}
         command = [sys.executable, "-m", "homelab_tui", "--config", str(config)]
         self.process = subprocess.Popen(
@@ -93,6 +96,16 @@ async def test_q_leaves_and_gives_the_terminal_back(dashboard: Process) -> None:
     os.write(dashboard.master, b"q")
     assert await ended(dashboard, 5.0) == 0
     assert dashboard.seen.rindex(ALTERNATE_OFF) > dashboard.seen.rindex(ALTERNATE_ON)
+
+
+async def test_leaving_puts_back_every_mode_of_the_terminal(dashboard: Process) -> None:
+    await in_thread_until(dashboard, b"nuc01")
+    assert termios.tcgetattr(dashboard.master) != dashboard.modes_before, "keys are read one by one"
+    os.write(dashboard.master, b"q")
+    assert await ended(dashboard, 5.0) == 0
+    assert termios.tcgetattr(dashboard.master) == dashboard.modes_before
+    for name, mode in MODES.items():
+        assert dashboard.seen.rindex(mode + b"l") > dashboard.seen.rindex(mode + b"h"), name
 
 
 async def test_q_leaves_from_the_first_frame_on_while_the_rest_is_still_loading(dashboard: Process) -> None:

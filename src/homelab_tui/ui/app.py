@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
+from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 
 from homelab_tui.commands import COMMANDS
 from homelab_tui.config.model import Config
 from homelab_tui.ui.messages import StateChanged
 from homelab_tui.ui.start_screen import StartScreen
+from homelab_tui.ui.terminal_driver import TerminalDriver
 
 if TYPE_CHECKING:
     # At run time these come after the first paint: see _load.
@@ -41,7 +44,9 @@ class HomelabApp(App[int]):
     ) -> None:
         """`leaving` is called once it is decided to end, unless operations are still going."""
         super().__init__()
-        self._leaving = leaving
+        self._on_leaving = leaving
+        self.leaving = False
+        """The decision to end has been made: the terminal is given back as fast as it can be (TerminalDriver)."""
         self.config = config
         self._open_lab = open_lab
         self._main: MainScreen | None = None
@@ -55,6 +60,11 @@ class HomelabApp(App[int]):
         if self._main is None:
             raise RuntimeError("the lab is still being opened")
         return self._main
+
+    def get_driver_class(self) -> type[Driver]:
+        """Textual's choice for this terminal, but ours where that is its Linux driver (macOS too)."""
+        chosen = super().get_driver_class()
+        return TerminalDriver if chosen is LinuxDriver else chosen
 
     def on_mount(self) -> None:
         """Show the frame; the lab follows when it is painted."""
@@ -86,7 +96,7 @@ class HomelabApp(App[int]):
 
     def _fail(self, error: Exception) -> None:
         self.failure = error
-        self.exit(1)
+        self._leave(1)
 
     async def _show(self, lab: "Lab", screen: "type[MainScreen]") -> None:
         """The dashboard in place of its frame, and the lab's loops."""
@@ -126,7 +136,8 @@ class HomelabApp(App[int]):
 
     def _leave(self, status: int) -> None:
         if self.lab is None or not self.lab.busy:
-            self._leaving()
+            self._on_leaving()
+        self.leaving = True
         self.exit(status)
 
     def _listen_to_signals(self) -> None:
