@@ -79,6 +79,8 @@ SCREENS: dict[str, tuple[tuple[int, int], Steps]] = {
     "filtered": (NARROW, keys("slash", "r", "p", "i", "0", "3", "enter")),
     "selected": (NARROW, keys("2", "space", "space")),
     "help": ((110, 60), keys("question_mark")),
+    "incidents": (NARROW, keys("exclamation_mark")),
+    "incident-details": ((110, 40), keys("exclamation_mark", "enter")),
     "node-details": ((110, 60), row("1", "node:rpi03", "enter")),
     "account-details": (NARROW, row("2", "account:nuc04", "enter")),
     "cronjob-details": ((110, 40), row("3", "cronjob:nuc/backup/restic-nas", "enter")),

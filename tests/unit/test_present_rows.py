@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from homelab_tui.domain.incidents import incidents as incidents_of
 from homelab_tui.domain.jobs import CronJob, Job, JobId, JobPod, JobState, Run
 from homelab_tui.domain.keys import AccountKeys, HostKey, KeyCell, PublicKey
 from homelab_tui.domain.nodes import Disk, Interface, KubeNode, Node, NodeFacts, NodeSpec, NodeState, PoeHat
@@ -14,7 +15,7 @@ from homelab_tui.domain.operations import Operation, OperationState, Plan, PlanS
 from homelab_tui.domain.poe import Detection, PoePort, PortRef, PseGroup, SwitchReading
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import ClusterJobs, JobsView, LabState, NodeView
-from homelab_tui.present import details, healths, jobs, keys, nodes, plans, times
+from homelab_tui.present import details, healths, incidents, jobs, keys, nodes, plans, times
 from homelab_tui.present.table import Row
 from tests.fakes import START
 
@@ -282,6 +283,7 @@ def test_rows_of_any_state_fit_their_columns(state: LabState, now: datetime) -> 
     check(nodes.rows(state, now), len(nodes.COLUMNS))
     check(jobs.rows(state, now), len(jobs.COLUMNS))
     check(keys.rows(state, now), len(keys.columns(state.my_keys)))
+    check(incidents.rows(incidents_of(state, now), now), len(incidents.COLUMNS))
     assert isinstance(jobs.empty_text(state, now), str)
     assert all(isinstance(pill.text, str) for pill in healths.pills(state, now))
     assert all(is_harmless(column.label) for column in keys.columns(state.my_keys))
@@ -297,6 +299,14 @@ def test_details_of_any_row_are_harmless(state: LabState, now: datetime) -> None
             title, text = found
             assert is_harmless(title), repr(title)
             assert is_harmless(text.plain), repr(text.plain)
+
+
+@THOROUGH
+@given(STATES, NOWS)
+def test_incidents_of_any_state_are_harmless_and_told(state: LabState, now: datetime) -> None:
+    found = incidents_of(state, now)
+    assert all(is_harmless(incidents.text(incident, now).plain) for incident in found)
+    assert incidents.document(found, now)["taken_at"] == times.rfc3339(now)
 
 
 @given(

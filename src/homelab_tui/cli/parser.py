@@ -37,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_poe(commands)
     add_keys(commands)
     add_jobs(commands)
+    _add(commands, "incidents", "what is wrong: hardware, keys and Jobs, joined", _lazily("incidents", "listing"))
     _add_export(commands)
     return parser
 

@@ -26,6 +26,7 @@ from homelab_tui.ui.panes.keys import KeysPane
 from homelab_tui.ui.panes.nodes import NodesPane
 from homelab_tui.ui.panes.pane import Pane
 from homelab_tui.ui.screens.help import HelpScreen
+from homelab_tui.ui.screens.incidents import IncidentsScreen
 from homelab_tui.ui.screens.text import TextScreen
 from homelab_tui.ui.table import LabTable
 
@@ -207,6 +208,11 @@ class MainScreen(FrameScreen):
         if self.lab is not None:
             self.lab.wake()
             tell(self, "asking every source again")
+
+    def action_incidents(self) -> None:
+        """`!`."""
+        if self.lab is not None:
+            self.app.push_screen(IncidentsScreen(self.lab))
 
     def action_help(self) -> None:
         """All keys."""
