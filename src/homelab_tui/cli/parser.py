@@ -38,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     add_keys(commands)
     add_jobs(commands)
     _add(commands, "incidents", "what is wrong: hardware, keys and Jobs, joined", _lazily("incidents", "listing"))
+    _add_rules(commands)
     _add_export(commands)
     return parser
 
@@ -67,6 +68,19 @@ def _add_init(commands: "Subparsers") -> None:
     init.add_argument("--kubeconfig", metavar="F", help="a kubeconfig, or several joined by ':': each cluster in it")
     init.add_argument("--output", metavar="F", help="where to write (default: the XDG place); - for stdout")
     init.add_argument("--force", action="store_true", help="overwrite an existing file")
+
+
+def _add_rules(commands: "Subparsers") -> None:
+    rules = _add(commands, "rules", "alert rules for Prometheus, with promtool's tests", _lazily("rules", "run"))
+    rules.add_argument("--output", metavar="F", help="where to write the rules (default: stdout)")
+    rules.add_argument("--test-output", metavar="F", help="where to write unit tests for `promtool test rules`")
+    rules.add_argument(
+        "--namespace-label",
+        metavar="L",
+        default="namespace",
+        help="exported_namespace, where kube-state-metrics is scraped without honor_labels",
+    )
+    rules.add_argument("--force", action="store_true", help="overwrite existing files")
 
 
 def _add_export(commands: "Subparsers") -> None:
