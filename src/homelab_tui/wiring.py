@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from homelab_tui.config.model import Config, SwitchConfig
 from homelab_tui.config.places import state_dir
+from homelab_tui.domain.secrets import Secret
 from homelab_tui.engine.lab import Lab, Sources
 from homelab_tui.engine.ports import Clock, ReadsMetrics, SwitchesPoe
 from homelab_tui.sources.alertmanager import AlertmanagerSource
@@ -19,6 +20,7 @@ from homelab_tui.sources.snmp_engines import SnmpEngineHolder
 from homelab_tui.sources.ssh import SshSource
 from homelab_tui.sources.unifi import UnifiSwitch
 from homelab_tui.sources.wake_on_lan import WakeOnLan
+from homelab_tui.sources.webhooks import Webhook
 from homelab_tui.sources.wires import load_wires as load_wires
 
 
@@ -46,6 +48,11 @@ def build_lab(config: Config, clock: Clock | None = None) -> Lab:
         own_addresses=own_addresses(),
     )
     return Lab(config, sources, state_dir(), clock)
+
+
+def build_webhook(url: Secret, *, as_ntfy: bool) -> Webhook:
+    """A place for news. Raises: ValueError for what is no http(s) address."""
+    return Webhook(url, as_ntfy=as_ntfy)
 
 
 def _switch(

@@ -208,6 +208,12 @@ def test_a_source_that_is_away_is_an_incident_since_nobody_tells_what_happens_th
     assert found[1].title == "Prometheus main has no data"
 
 
+def test_a_source_that_missed_one_answer_is_not_away_yet() -> None:
+    late: Reading[object] = Reading(value=object(), taken_at=NOW, problem="no answer within 3 s", failures=1)
+    assert told(clusters=(("nuc", late),)) == ()
+    assert told(clusters=(("nuc", replace(late, taken_at=NOW - timedelta(minutes=2))),)) != ()
+
+
 def test_work_left_undone_is_critical() -> None:
     [one] = told(unfinished=("poe.cycle on sw1/3",))
     assert one.severity is Severity.CRITICAL

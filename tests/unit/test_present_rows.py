@@ -1,5 +1,6 @@
 """Rows, details and plans of any state at all: they never raise, and nothing foreign commands the terminal."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -15,7 +16,7 @@ from homelab_tui.domain.operations import Operation, OperationState, Plan, PlanS
 from homelab_tui.domain.poe import Detection, PoePort, PortRef, PseGroup, SwitchReading
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import ClusterJobs, JobsView, LabState, NodeView
-from homelab_tui.present import details, healths, incidents, jobs, keys, nodes, plans, times
+from homelab_tui.present import details, healths, incidents, jobs, keys, nodes, plans, reports, times
 from homelab_tui.present.table import Row
 from tests.fakes import START
 
@@ -307,6 +308,17 @@ def test_incidents_of_any_state_are_harmless_and_told(state: LabState, now: date
     found = incidents_of(state, now)
     assert all(is_harmless(incidents.text(incident, now).plain) for incident in found)
     assert incidents.document(found, now)["taken_at"] == times.rfc3339(now)
+
+
+@THOROUGH
+@given(STATES, NOWS)
+def test_a_report_of_any_state_keeps_its_tables_and_obeys_no_markup(state: LabState, now: datetime) -> None:
+    text = reports.report(state, now)
+    assert is_harmless(text), repr(text)
+    for table in re.findall(r"(?:^\|.*\n?)+", text, re.MULTILINE):
+        widths = {len(re.findall(r"(?<!\\)(?:\\\\)*\|", line)) for line in table.splitlines()}
+        assert len(widths) == 1, table
+    assert not re.search(r"(?<!\\)(?:\\\\)*[<\[]", text)
 
 
 @given(

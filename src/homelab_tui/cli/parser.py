@@ -38,8 +38,12 @@ def _parser() -> argparse.ArgumentParser:
     add_keys(commands)
     add_jobs(commands)
     _add(commands, "incidents", "what is wrong: hardware, keys and Jobs, joined", _lazily("incidents", "listing"))
+    _add_watch(commands)
     _add_rules(commands)
     _add_export(commands)
+    report = _add(commands, "report", "the whole lab as one Markdown page", _lazily("report", "run"))
+    report.add_argument("--output", metavar="F", help="where to write (default: stdout)")
+    report.add_argument("--force", action="store_true", help="overwrite an existing file")
     return parser
 
 
@@ -68,6 +72,19 @@ def _add_init(commands: "Subparsers") -> None:
     init.add_argument("--kubeconfig", metavar="F", help="a kubeconfig, or several joined by ':': each cluster in it")
     init.add_argument("--output", metavar="F", help="where to write (default: the XDG place); - for stdout")
     init.add_argument("--force", action="store_true", help="overwrite an existing file")
+
+
+def _add_watch(commands: "Subparsers") -> None:
+    watch = _add(commands, "watch", "tell incidents as they come and go; a JSON line each", _lazily("watch", "run"))
+    watch.add_argument("--once", action="store_true", help="one look, and out")
+    watch.add_argument(
+        "--notify",
+        metavar="URL",
+        action="append",
+        default=[],
+        help="send the news there as JSON, any number of times; @FILE: the address stands in that file",
+    )
+    watch.add_argument("--ntfy", action="store_true", help="send as an ntfy server wants it: text, with headers")
 
 
 def _add_rules(commands: "Subparsers") -> None:

@@ -1,11 +1,15 @@
 """Doors that are not what they were, and sources that do not tell. Pure."""
 
 import shlex
+from datetime import datetime
 
 from homelab_tui.domain.incident_values import Evidence, Incident, Severity
 from homelab_tui.domain.keys import HostKeyState
-from homelab_tui.domain.reading import Reading
+from homelab_tui.domain.reading import HealthState, Reading, health
 from homelab_tui.domain.state import LabState
+
+_AWAY_S = 60.0
+"""A source that answered within so many seconds is late, not away."""
 
 
 def doors(state: LabState) -> list[Incident]:
@@ -48,7 +52,7 @@ def _strangers(state: LabState, mine: set[str]) -> list[Incident]:
     ]
 
 
-def outages(state: LabState) -> list[Incident]:
+def outages(state: LabState, now: datetime) -> list[Incident]:
     """Where nobody tells, all may be wrong."""
     kinds: tuple[tuple[str, str, Severity, tuple[tuple[str, Reading[object]], ...]], ...] = (
         ("cluster", "the Kubernetes API", Severity.CRITICAL, state.clusters),
@@ -57,13 +61,15 @@ def outages(state: LabState) -> list[Incident]:
         ("switch", "the switch", Severity.WARNING, state.switches),
     )
     found = []
-    for kind, word, severity, readings in kinds:
+    for kind, noun, severity, readings in kinds:
         for name, reading in readings:
-            problem = reading.problem or reading.missing
-            if problem is not None:
-                last = Evidence("source", "last good answer", reading.taken_at, is_good=True)
-                evidence = (Evidence("source", problem), last)
-                title = f"{word} {name} {'does not answer' if reading.problem else 'has no data'}"
+            word = health(reading, now, _AWAY_S)
+            if word.state in (HealthState.DOWN, HealthState.NO_DATA):
+                problem = Evidence("source", word.problem or "no reason is told")
+                evidence: tuple[Evidence, ...] = (problem,)
+                if reading.taken_at is not None:
+                    evidence += (Evidence("source", "last good answer", reading.taken_at, is_good=True),)
+                title = f"{noun} {name} {'does not answer' if word.state is HealthState.DOWN else 'has no data'}"
                 found.append(Incident(f"{kind}:{name}", severity, title, evidence, ("homelab check",)))
     found += [
         Incident(

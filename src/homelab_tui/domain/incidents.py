@@ -58,7 +58,7 @@ def incidents(state: LabState, now: datetime) -> tuple[Incident, ...]:
     found += missed(state)
     found += echoes(state)
     found += doors(state)
-    found += outages(state)
+    found += outages(state, now)
     return tuple(sorted(found, key=lambda one: (one.severity.rank, -(seconds(one.since)), one.key)))
 
 

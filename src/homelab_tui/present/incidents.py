@@ -5,6 +5,7 @@ from datetime import datetime
 
 from rich.text import Text
 
+from homelab_tui.domain.incident_changes import ChangeKind, IncidentChange
 from homelab_tui.domain.incident_values import Incident, Severity
 from homelab_tui.present.documents import Document
 from homelab_tui.present.table import Cell, Column, Row, printable
@@ -58,6 +59,20 @@ def text(incident: Incident, now: datetime) -> Text:
     for cure in incident.cures:
         shown.append(f"{printable(cure)}\n")
     return shown
+
+
+def change_line(change: IncidentChange, now: datetime) -> str:
+    """One line of `homelab watch`, with what to do about it."""
+    incident = change.incident
+    word = "over" if change.kind is ChangeKind.OVER else incident.severity.value
+    cure = f"  ({incident.cures[0]})" if incident.cures and change.kind is not ChangeKind.OVER else ""
+    lasted = f", since {since(incident.since, now)}" if incident.since is not None else ""
+    return printable(f"{local(change.at)}  {word:<8}  {incident.title}{lasted}{cure}")
+
+
+def change_document(change: IncidentChange) -> Document:
+    """One line of `homelab watch --json`, and what `--notify` sends."""
+    return {"at": rfc3339(change.at), "change": change.kind.value, "incident": _document(change.incident)}
 
 
 def document(found: Sequence[Incident], now: datetime) -> Document:
