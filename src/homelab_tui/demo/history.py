@@ -136,15 +136,17 @@ class History:
         """Store many small Jobs (every tenth failed) and CronJobs, for benchmarks. The Jobs have no pods."""
         template = manifests.pod_template("crowd", "registry.k8s.io/pause:3.10", ["/pause"])
         for number in range(jobs):
+            # the pod's spec is one for all of them: nothing in the lab changes an object that is stored
+            own = {**template, "metadata": copied(template["metadata"])}
             ended = self.now - timedelta(seconds=600 + number)
             job: Object = {
                 "metadata": {"name": f"crowd-{number:05d}", "namespace": space},
-                "spec": manifests.job_spec(copied(template), backoffLimit=0),
+                "spec": manifests.job_spec(own, backoffLimit=0),
             }
             start = ended - timedelta(seconds=30)
             self._finished(job, "crowd", start, ended, failed=number % 10 == 0, pods=0)
         for number in range(cronjobs):
-            spec = manifests.job_spec(copied(template))
+            spec = manifests.job_spec(template)
             minute, hour = number % 60, number // 60 % 24
             cron = manifests.cron_job(space, f"crowd-{number:05d}", f"{minute} {hour} 1 1 *", spec)
             self.store.create("cronjobs", cron, at=self.now - timedelta(days=2))

@@ -187,14 +187,14 @@ class DemoPrometheus:
         return self._success(found)
 
     async def _labels(self, form: Mapping[str, str], request: web.BaseRequest) -> web.Response:
-        return self._success(sorted({label for series in self.storage.named(None) for label in series.labels}))
+        return self._success(sorted({label for series in self.storage.named(None) for label, _ in series.key}))
 
     async def _label_values(self, form: Mapping[str, str], request: web.BaseRequest) -> web.Response:
         label = request.path.split("/")[-2]
         if label == "__name__":
             return self._success(self.storage.names())
         return self._success(
-            sorted({series.labels[label] for series in self.storage.named(None) if label in series.labels})
+            sorted({value for series in self.storage.named(None) for name, value in series.key if name == label})
         )
 
     async def _metadata(self, form: Mapping[str, str], request: web.BaseRequest) -> web.Response:

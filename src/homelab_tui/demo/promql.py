@@ -2,7 +2,7 @@
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean
@@ -13,7 +13,6 @@ from homelab_tui.demo.promql_syntax import (
     Binary,
     Call,
     Expr,
-    Matcher,
     Number,
     QueryError,
     Selector,
@@ -89,27 +88,25 @@ class Evaluator:
 
     # -- selecting -----------------------------------------------------------------------------------------------------
 
-    def _series(self, selector: Selector) -> list[Series]:
+    def _series(self, selector: Selector) -> Iterator[tuple[Series, Labels]]:
         named = selector.name or next(
             (m.value for m in selector.matchers if m.label == "__name__" and m.op == "="), None
         )
-        tests: list[Matcher] = list(selector.matchers)
-        return [
-            series
-            for series in self.storage.named(named)
-            if all(test.matches(series.labels.get(test.label, "")) for test in tests)
-        ]
+        for series in self.storage.named(named):
+            labels = series.labels
+            if all(test.matches(labels.get(test.label, "")) for test in selector.matchers):
+                yield series, labels
 
     def _select(self, selector: Selector) -> list[Point]:
         latest = self.storage.sample_time(self.moment)
         found: list[Point] = []
-        for series in self._series(selector):
+        for series, labels in self._series(selector):
             run = series.at(self.moment)
             if run is None:
                 continue
             taken = max(run.start, min(latest, self.moment))
             if self.moment - taken <= LOOKBACK_S:
-                found.append(Point(series.labels, run.value, taken))
+                found.append(Point(labels, run.value, taken))
         return found
 
     def _ranges(self, expr: Expr) -> list[tuple[Series, list[Run], float]]:
@@ -120,7 +117,7 @@ class Evaluator:
                 'invalid parameter "query": parse error: expected type range vector in call to function',
             )
         start = self.moment - expr.range_s
-        found = [(series, series.between(start, self.moment), start) for series in self._series(expr)]
+        found = [(series, series.between(start, self.moment), start) for series, _ in self._series(expr)]
         return [(series, runs, start) for series, runs, start in found if runs]
 
     # -- functions -----------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 Labels = dict[str, str]
 SeriesKey = tuple[tuple[str, str], ...]
@@ -25,8 +26,13 @@ class Run:
 class Series:
     """One time series."""
 
-    labels: Labels
+    key: SeriesKey
     runs: list[Run] = field(default_factory=list)
+
+    @property
+    def labels(self) -> Labels:
+        """A dictionary of its own for whoever asks: 10,000 Jobs make 150,000 series, of which few are ever shown."""
+        return dict(self.key)
 
     def at(self, moment: float) -> Run | None:
         """The run that holds at a moment, or None when the series is stale or not begun then."""
@@ -43,10 +49,26 @@ class Series:
 
 def series_key(name: str, labels: Labels) -> SeriesKey:
     """The key of a series; empty labels vanish, as in Prometheus."""
-    items = [item for item in labels.items() if item[1] != ""]
-    items.append(("__name__", name))
-    items.sort()
-    return tuple(items)
+    return named_key(name, label_pairs(labels))
+
+
+def label_pairs(labels: Labels) -> SeriesKey:
+    """The sorted pairs of some labels, without empty ones: what the series of one object have in common."""
+    return tuple(sorted(item for item in labels.items() if item[1] != ""))
+
+
+def named_key(name: str, pairs: SeriesKey) -> SeriesKey:
+    """The key of the series of that name with these labels (from `label_pairs`)."""
+    first = _name_pair(name)
+    if not pairs or pairs[0] > first:
+        return (first, *pairs)
+    return tuple(sorted((first, *pairs)))  # a label in capitals comes before it
+
+
+@lru_cache(maxsize=1024)
+def _name_pair(name: str) -> tuple[str, str]:
+    """One for all the series of a name."""
+    return ("__name__", name)
 
 
 class TimeSeries:
@@ -57,7 +79,6 @@ class TimeSeries:
         self.retention_s = retention_s
         self.scrapes: list[float] = []
         """Unix seconds of the scrapes, oldest first."""
-        self._series: dict[SeriesKey, Series] = {}
         self._by_name: dict[str, dict[SeriesKey, Series]] = {}
 
     def begin_scrape(self, at: float) -> None:
@@ -68,11 +89,10 @@ class TimeSeries:
 
     def write(self, key: SeriesKey, value: float, at: float, end: float | None = None) -> None:
         """One sample; the same value as before extends its run. `end` closes the run at once (for a known past)."""
-        series = self._series.get(key)
+        family = self._by_name.setdefault(_name(key), {})
+        series = family.get(key)
         if series is None:
-            series = Series(dict(key))
-            self._series[key] = series
-            self._by_name.setdefault(series.labels["__name__"], {})[key] = series
+            series = family[key] = Series(key)
         last = series.runs[-1] if series.runs else None
         if last is not None and last.end is None:
             if last.value == value:
@@ -83,18 +103,18 @@ class TimeSeries:
     def mark_stale(self, keys: Iterable[SeriesKey], at: float) -> None:
         """These series were not in this scrape."""
         for key in keys:
-            series = self._series.get(key)
+            series = self._by_name.get(_name(key), {}).get(key)
             if series is not None and series.runs and series.runs[-1].end is None:
                 series.runs[-1].end = at
 
     def get(self, labels: Labels) -> Series | None:
         """The series with exactly these labels, `__name__` among them."""
-        return self._series.get(tuple(sorted(labels.items())))
+        return self._by_name.get(labels.get("__name__", ""), {}).get(tuple(sorted(labels.items())))
 
     def named(self, name: str | None) -> list[Series]:
         """The series of a metric, or (None) of all."""
         if name is None:
-            return list(self._series.values())
+            return [series for family in self._by_name.values() for series in family.values()]
         return list(self._by_name.get(name, {}).values())
 
     def names(self) -> list[str]:
@@ -108,10 +128,17 @@ class TimeSeries:
 
     def _forget(self, before: float) -> None:
         del self.scrapes[: bisect_right(self.scrapes, before)]
-        for key, series in list(self._series.items()):
+        for name, family in self._by_name.items():
             # what Jobs and CronJobs were is the lab's history; pods and gauges that change at each scrape are not
-            if not series.labels["__name__"].startswith(("kube_job_", "kube_cronjob_")):
+            if name.startswith(("kube_job_", "kube_cronjob_")):
+                continue
+            for key, series in list(family.items()):
                 series.runs = [run for run in series.runs if run.end is None or run.end >= before]
-            if not series.runs:
-                del self._series[key]
-                del self._by_name[series.labels["__name__"]][key]
+                if not series.runs:
+                    del family[key]
+
+
+def _name(key: SeriesKey) -> str:
+    if key and key[0][0] == "__name__":
+        return key[0][1]
+    return next((value for label, value in key if label == "__name__"), "")
