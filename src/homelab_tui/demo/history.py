@@ -135,21 +135,29 @@ class History:
     def crowd(self, space: str, jobs: int, cronjobs: int) -> None:
         """Store many small Jobs (every tenth failed) and CronJobs, for benchmarks. The Jobs have no pods."""
         template = manifests.pod_template("crowd", "registry.k8s.io/pause:3.10", ["/pause"])
+        books: dict[bool, list[Object]] = {}
         for number in range(jobs):
             # the pod's spec is one for all of them: nothing in the lab changes an object that is stored
             own = {**template, "metadata": copied(template["metadata"])}
             ended = self.now - timedelta(seconds=600 + number)
+            start, failed = ended - timedelta(seconds=30), number % 10 == 0
             job: Object = {
                 "metadata": {"name": f"crowd-{number:05d}", "namespace": space},
                 "spec": manifests.job_spec(own, backoffLimit=0),
             }
-            start = ended - timedelta(seconds=30)
-            self._finished(job, "crowd", start, ended, failed=number % 10 == 0, pods=0)
+            if failed in books:  # who wrote what is the same for all of them
+                job["metadata"]["managedFields"] = [{**entry, "time": rfc3339(start)} for entry in books[failed]]
+            self._finished(job, "crowd", start, ended, failed=failed, pods=0)
+            books.setdefault(failed, job["metadata"]["managedFields"])
+        cron_books: list[Object] = []
         for number in range(cronjobs):
             spec = manifests.job_spec(template)
             minute, hour = number % 60, number // 60 % 24
             cron = manifests.cron_job(space, f"crowd-{number:05d}", f"{minute} {hour} 1 1 *", spec)
+            if cron_books:
+                cron["metadata"]["managedFields"] = cron_books
             self.store.create("cronjobs", cron, at=self.now - timedelta(days=2))
+            cron_books = cron["metadata"]["managedFields"]
 
     def _running(self, job: Object, entry: CronEntry, started: datetime) -> Object:
         """Store a Job whose one pod has been running since its tick and will be for a while."""

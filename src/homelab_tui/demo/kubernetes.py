@@ -15,7 +15,7 @@ from homelab_tui.demo.kubernetes_access import Target, User, forbidden, lab_user
 from homelab_tui.demo.kubernetes_read import Reads
 from homelab_tui.demo.kubernetes_selectors import field_selector, label_selector
 from homelab_tui.demo.kubernetes_status import ApiError, answer, no_such_path, status
-from homelab_tui.demo.kubernetes_write import Writes
+from homelab_tui.demo.kubernetes_write import Sent, Writes
 from homelab_tui.demo.manifests import KUBELET
 from homelab_tui.demo.objects import KINDS, Object
 
@@ -150,12 +150,13 @@ class DemoKubernetes:
             found = self.reads.get(target) if verb == "get" else self.reads.collection(target, query)
             return _compressed(request, found)
         raw = await request.read()
+        sent = Sent(request.content_type, request.headers.get("User-Agent", ""))
         if verb == "create" and not target.name:
-            return self.writes.create(target, query, raw)
+            return self.writes.create(target, query, raw, sent)
         if verb == "update":
-            return self.writes.replace(target, query, raw)
+            return self.writes.replace(target, query, raw, sent)
         if verb == "patch":
-            return self.writes.patch(target, query, raw, request.content_type)
+            return self.writes.patch(target, query, raw, sent)
         if verb == "delete":
             return self.writes.delete(target, query, raw)
         if verb == "deletecollection":

@@ -13,6 +13,7 @@ _REASONS = {
     405: "MethodNotAllowed",
     409: "Conflict",
     410: "Expired",
+    413: "RequestEntityTooLarge",
     415: "UnsupportedMediaType",
     422: "Invalid",
     429: "TooManyRequests",
@@ -35,16 +36,17 @@ class ApiError(Exception):
 
 
 def status(code: int, message: str, reason: str | None = None, details: Object | None = None) -> Object:
-    """A Failure as a Status object."""
+    """A Failure as a Status object. `reason`: None is the code's own, an empty one is left out."""
     body: Object = {
         "kind": "Status",
         "apiVersion": "v1",
         "metadata": {},
         "status": "Failure",
         "message": message,
-        "reason": reason or _REASONS.get(code, "Unknown"),
     }
-    if details:
+    if reason != "":
+        body["reason"] = reason or _REASONS.get(code, "Unknown")
+    if details is not None:
         body["details"] = details
     return body | {"code": code}
 

@@ -1,7 +1,8 @@
-"""Writing to the demo's Kubernetes API: create, replace, merge-patch, delete, access reviews."""
+"""Writing to the demo's Kubernetes API: create, replace, patch, delete, access reviews."""
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import msgspec
 from aiohttp import web
@@ -10,7 +11,9 @@ from homelab_tui.demo.cluster import DemoCluster
 from homelab_tui.demo.cronjobs import with_defaults
 from homelab_tui.demo.garbage import GarbageCollector
 from homelab_tui.demo.kubernetes_access import Target, User
+from homelab_tui.demo.kubernetes_patch import patcher
 from homelab_tui.demo.kubernetes_status import ApiError, answer, conflict, exists, invalid, not_found, success
+from homelab_tui.demo.managed_fields import book, manager_of
 from homelab_tui.demo.objects import Kind, Object, copied, rfc3339
 
 POLICIES = ("Background", "Foreground", "Orphan")
@@ -20,7 +23,14 @@ ORPHAN_WARNING = (
 )
 _IMMUTABLE_JOB = ("template", "selector", "completions", "completionMode", "podFailurePolicy", "backoffLimitPerIndex")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-_MERGE = ("application/merge-patch+json", "application/strategic-merge-patch+json")
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What the headers of a request say of its body and its sender."""
+
+    content_type: str
+    user_agent: str
 
 
 class Writes:
@@ -33,7 +43,7 @@ class Writes:
 
     # -- create --------------------------------------------------------------------------------------------------------
 
-    def create(self, target: Target, query: dict[str, str], raw: bytes) -> web.Response:
+    def create(self, target: Target, query: dict[str, str], raw: bytes, sent: Sent) -> web.Response:
         """A new object in a collection."""
         kind = target.kind
         body = _decode(raw, kind.kind)
@@ -53,7 +63,14 @@ class Writes:
                 )
         if not meta.get("name") and meta.get("generateName"):
             meta["name"] = meta["generateName"][:58] + self.cluster.random_suffix()
-        for given in ("uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "generation"):
+        for given in (
+            "uid",
+            "resourceVersion",
+            "creationTimestamp",
+            "deletionTimestamp",
+            "generation",
+            "managedFields",
+        ):
             meta.pop(given, None)
         self._validate(kind, body)
         if self.store.get(kind.resource, meta.get("namespace", ""), meta["name"]) is not None:
@@ -66,11 +83,13 @@ class Writes:
             body |= {"spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"}}
         if kind.resource == "cronjobs":
             _default_cron_job(body)
+        manager = manager_of(query.get("fieldManager"), sent.user_agent)
         if query.get("dryRun") == "All":
             body |= {"apiVersion": kind.api_version, "kind": kind.kind}
             meta["creationTimestamp"] = rfc3339(self.cluster.clock.now())
+            book(body, None, manager, manager, meta["creationTimestamp"])
             return answer(body, 201)
-        self.store.create(kind.resource, body)
+        self.store.create(kind.resource, body, manager=manager)
         return answer(body, 201)
 
     def _validate(self, kind: Kind, body: Object) -> None:
@@ -103,17 +122,11 @@ class Writes:
 
     # -- change --------------------------------------------------------------------------------------------------------
 
-    def patch(self, target: Target, query: dict[str, str], raw: bytes, content_type: str) -> web.Response:
-        """A merge patch (RFC 7386). Strategic patches are taken where they mean the same: no lists in them."""
-        patch = _decode(raw)
-        if content_type not in _MERGE or (content_type != _MERGE[0] and _has_list(patch)):
-            accepted = "application/merge-patch+json"
-            raise ApiError(
-                415, f"the body of the request was in an unknown format - accepted media types include: {accepted}"
-            )
-        return self._change(target, query, lambda body: _merge(body, patch))
+    def patch(self, target: Target, query: dict[str, str], raw: bytes, sent: Sent) -> web.Response:
+        """A JSON, merge or strategic merge patch."""
+        return self._change(target, query, patcher(sent.content_type, raw), sent)
 
-    def replace(self, target: Target, query: dict[str, str], raw: bytes) -> web.Response:
+    def replace(self, target: Target, query: dict[str, str], raw: bytes, sent: Sent) -> web.Response:
         """A whole object in place of the old one."""
         body = _decode(raw)
         if body.get("metadata", {}).get("name") != target.name:
@@ -122,15 +135,22 @@ class Writes:
                 f"the name of the object ({body.get('metadata', {}).get('name')}) "
                 f"does not match the name on the URL ({target.name})",
             )
-        return self._change(target, query, lambda old: {**body, "metadata": {**old["metadata"], **body["metadata"]}})
 
-    def _change(self, target: Target, query: dict[str, str], act: "Callable[[Object], Object]") -> web.Response:
+        def act(old: Object) -> Object:
+            old["metadata"].pop("managedFields", None)
+            return {**body, "metadata": {**old["metadata"], **body["metadata"]}}
+
+        return self._change(target, query, act, sent)
+
+    def _change(
+        self, target: Target, query: dict[str, str], act: Callable[[Object], Object], sent: Sent
+    ) -> web.Response:
         kind, key = target.kind, (target.namespace, target.name)
         old = self.store.body(kind.resource, *key)
         if old is None:
             raise not_found(kind, target.name)
         new = act(copied(old))
-        meta = new["metadata"]
+        meta = new.setdefault("metadata", {})
         if meta.get("resourceVersion", "") not in ("", None, old["metadata"]["resourceVersion"]):
             why = "the object has been modified; please apply your changes to the latest version and try again"
             raise conflict(kind, target.name, why)
@@ -138,16 +158,21 @@ class Writes:
             wanted, found = meta.get("uid"), old["metadata"]["uid"]
             why = f"Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}"
             raise conflict(kind, target.name, why)
+        meta.setdefault("managedFields", old["metadata"].get("managedFields", []))
         for fixed in ("name", "namespace", "creationTimestamp", "resourceVersion", "generation"):
             if fixed in old["metadata"]:
                 meta[fixed] = old["metadata"][fixed]
-        if target.subresource != "status" and kind.resource in ("jobs", "cronjobs"):
+        if target.subresource == "status":
+            new = {**old, "metadata": {**old["metadata"], **meta}, "status": new.get("status") or {}}
+        elif "status" in old:
             new["status"] = old["status"]
         if kind.resource == "jobs":
             self._immutable(kind, target.name, old, new)
+        manager = manager_of(query.get("fieldManager"), sent.user_agent)
         if query.get("dryRun") == "All":
+            book(new, old, manager, manager, rfc3339(self.cluster.clock.now()))
             return answer(new)
-        self.store.update(kind.resource, new)
+        self.store.update(kind.resource, new, manager=manager)
         if meta.get("deletionTimestamp") and not meta.get("finalizers"):
             self.store.remove(kind.resource, *key)
         return answer(new)
@@ -292,19 +317,3 @@ def _decode(raw: bytes, kind: str = "Object") -> Object:
     if not isinstance(found, dict):
         raise ApiError(400, f"{unread}: not an object")
     return found
-
-
-def _merge(base: Object, patch: Object) -> Object:
-    for name, value in patch.items():
-        if value is None:
-            base.pop(name, None)
-        elif isinstance(value, dict):
-            inner = base.get(name)
-            base[name] = _merge(inner if isinstance(inner, dict) else {}, value)
-        else:
-            base[name] = value
-    return base
-
-
-def _has_list(value: object) -> bool:
-    return isinstance(value, list) or (isinstance(value, dict) and any(_has_list(inner) for inner in value.values()))

@@ -79,7 +79,7 @@ class NodeController:
             {**unreachable, "effect": "NoSchedule"},
             {**unreachable, "effect": "NoExecute"},
         ]
-        self.store.update("nodes", node)
+        self.store.update("nodes", node, manager="kube-controller-manager")  # the machine cannot say it
         self.cluster.record(node, "NodeNotReady", f"Node {name} status is now: NodeNotReady", source="node-controller")
 
     def _mark_ready(self, machine: DemoNode, *, rebooted: bool) -> None:

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from random import Random
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
 from homelab_tui.demo.clock import Clock
+from homelab_tui.demo.managed_fields import Object, book
 
-Object = dict[str, Any]
-"""One API object as JSON. Any: the lab is the far side of a schemaless wire. Never changed once it is stored."""
+__all__ = ["Object"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,16 @@ KINDS = {
     )
 }
 KIND_NAMES = {kind.kind: kind for kind in KINDS.values()}
+_CONTROLLERS = "kube-controller-manager"
+_WRITERS = {
+    "namespaces": ("kubectl-create", _CONTROLLERS),
+    "services": ("helm", _CONTROLLERS),
+    "cronjobs": ("helm", _CONTROLLERS),
+    "nodes": ("kubelet", "kubelet"),
+    "pods": (_CONTROLLERS, "kubelet"),
+    "jobs": (_CONTROLLERS, _CONTROLLERS),
+}
+"""Who writes an object, and its status, when nobody asks the API for it: as managedFields names them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +137,10 @@ class ObjectStore:
         """Every object of a resource in no order: for the lab's own loops."""
         return list(self._tables[resource].values())
 
-    def create(self, resource: str, body: Object, *, at: datetime | None = None) -> Object:
+    def create(self, resource: str, body: Object, *, at: datetime | None = None, manager: str | None = None) -> Object:
         """Store a new object; gives it uid, resourceVersion, creationTimestamp (`at`, else now) and generation.
+
+        `manager`: who asked for it; None: the cluster itself. An object with managedFields keeps them.
 
         Raises: KeyError when the name is taken.
         """
@@ -142,11 +154,15 @@ class ObjectStore:
         meta["creationTimestamp"] = rfc3339(at or self.clock.now())
         if "spec" in body and resource not in ("pods", "nodes", "namespaces"):
             meta.setdefault("generation", 1)
+        if "managedFields" not in meta:
+            book(body, None, *_writers(resource, body, manager), meta["creationTimestamp"])
         self._write("ADDED", resource, key, body, None)
         return body
 
-    def update(self, resource: str, body: Object) -> Object:
+    def update(self, resource: str, body: Object, *, manager: str | None = None) -> Object:
         """Store a changed object; writing what is there already changes nothing, as on a real server.
+
+        `manager`: who asked for it; None: the cluster itself.
 
         Raises: KeyError when it is gone.
         """
@@ -156,6 +172,7 @@ class ObjectStore:
             return body
         if old.get("spec") != body.get("spec") and "generation" in body["metadata"]:
             body["metadata"]["generation"] = old["metadata"].get("generation", 1) + 1
+        book(body, old, *_writers(resource, body, manager), rfc3339(self.clock.now()))
         self._write("MODIFIED", resource, key, body, old)
         return body
 
@@ -211,6 +228,15 @@ class ObjectStore:
         self._history.append(entry)
         for listener in tuple(self._listeners):
             listener(entry)
+
+
+def _writers(resource: str, body: Object, manager: str | None) -> tuple[str, str]:
+    if manager is not None:
+        return manager, manager
+    if resource == "events":
+        source = str(body.get("source", {}).get("component") or _CONTROLLERS)
+        return source, source
+    return _WRITERS[resource]
 
 
 def copied(source: Object | bytes) -> Object:
