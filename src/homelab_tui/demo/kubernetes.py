@@ -114,7 +114,7 @@ class DemoKubernetes:
         user = user or ANONYMOUS
         self.cluster.step()
         if path == _SSAR and request.method == "POST":
-            return self.writes.access_review(user, await request.read())
+            return self.writes.access_review(user, await _body(request))
         if discovered := _discovery(path):
             return answer(discovered)
         target = parse_path(path)
@@ -141,15 +141,16 @@ class DemoKubernetes:
         if target.subresource == "log":
             return await self.reads.log(target, query, request, self._server)
         if target.subresource == "eviction" and request.method == "POST":
-            return self.writes.evict(target, await request.read())
+            return self.writes.evict(target, await _body(request))
         if target.subresource not in ("", "status"):
             raise ApiError(404, "the server could not find the requested resource", "NotFound")
         if verb == "watch":
             return await self.reads.watch(target, query, request, self._server)
         if verb in ("get", "list"):
-            found = self.reads.get(target) if verb == "get" else self.reads.collection(target, query)
+            view = self.reads.view(target, query, request.headers.get("Accept", ""))
+            found = self.reads.get(target, view) if verb == "get" else self.reads.collection(target, query, view)
             return _compressed(request, found)
-        raw = await request.read()
+        raw = await _body(request)
         sent = Sent(request.content_type, request.headers.get("User-Agent", ""))
         if verb == "create" and not target.name:
             return self.writes.create(target, query, raw, sent)
@@ -185,6 +186,15 @@ class DemoKubernetes:
                 "platform": "linux/arm64" if self.cluster.name == "pi" else "linux/amd64",
             }
         )
+
+
+async def _body(request: web.BaseRequest) -> bytes:
+    """What was sent, as JSON. Raises: ApiError 415 for protobuf and YAML, which the lab does not speak."""
+    said = request.headers.get("Content-Type", "")
+    if request.method != "PATCH" and said and not request.content_type.endswith("json"):
+        words = "the body of the request was in an unknown format - accepted media types include: application/json"
+        raise ApiError(415, words)
+    return await request.read()
 
 
 def _compressed(request: web.BaseRequest, whole: web.Response) -> web.Response:

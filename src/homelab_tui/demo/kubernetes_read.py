@@ -4,6 +4,7 @@ import asyncio
 import base64
 import binascii
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
@@ -15,6 +16,7 @@ from homelab_tui.demo.kubelet import Kubelet, Run
 from homelab_tui.demo.kubernetes_access import Target
 from homelab_tui.demo.kubernetes_selectors import Matches, field_selector, label_selector
 from homelab_tui.demo.kubernetes_status import ApiError, not_found, status
+from homelab_tui.demo.kubernetes_views import View, view_of
 from homelab_tui.demo.objects import Change, Expired, Kind, Object, Stored, parse_rfc3339
 
 JSON = "application/json"
@@ -24,6 +26,14 @@ _TOO_OLD_CONTINUE = (
     "Continuing with the provided token results in an inconsistent list - objects that were created, modified, or "
     "deleted between the time the first chunk was returned and now may show up in the list."
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a watch is told of, and in which form."""
+
+    matches: Matches
+    view: View
 
 
 class Reads:
@@ -40,16 +50,20 @@ class Reads:
         self._snapshots: dict[tuple[str, str, int], list[Stored]] = {}
         """Of lists under way: (resource, namespace or "", version) → what there was."""
 
-    def get(self, target: Target) -> web.Response:
+    def get(self, target: Target, view: View) -> web.Response:
         """One object."""
         stored = self.store.get(target.kind.resource, target.namespace, target.name)
         if stored is None:
             raise not_found(target.kind, target.name)
-        return web.Response(body=stored.raw, content_type=JSON)
+        return web.Response(body=view.one(stored), content_type=JSON)
+
+    def view(self, target: Target, query: dict[str, str], accept: str) -> View:
+        """The form that a reader asks for. Raises: ApiError 406 for one that there is not."""
+        return view_of(accept, target.kind, self.cluster.clock.now, query.get("includeObject", ""))
 
     # -- lists ---------------------------------------------------------------------------------------------------------
 
-    def collection(self, target: Target, query: dict[str, str]) -> web.Response:
+    def collection(self, target: Target, query: dict[str, str], view: View) -> web.Response:
         """A collection, whole or in chunks of `limit` from one consistent snapshot."""
         kind, matches = target.kind, _matcher(target.kind, query)
         limit, start, version = _limit(query), ("", ""), self.store.version
@@ -69,8 +83,7 @@ class Reads:
                 break
             if matches(stored.body):
                 page.append(stored)
-        head = {"kind": f"{kind.kind}List", "apiVersion": kind.api_version, "metadata": meta}
-        body = msgspec.json.encode(head)[:-1] + b',"items":[' + b",".join(stored.item for stored in page) + b"]}"
+        body = view.many(kind, meta, page)
         return web.Response(body=body, content_type=JSON, headers={"Cache-Control": "no-cache, private"})
 
     def _snapshot(self, kind: Kind, namespace: str, version: int) -> list[Stored]:
@@ -102,6 +115,7 @@ class Reads:
     ) -> web.StreamResponse:
         """A stream of events from `resourceVersion` on, one JSON document a line."""
         kind, matches = target.kind, _matcher(target.kind, query)
+        view = self.view(target, query, request.headers.get("Accept", ""))
         if target.name:
             matches = field_selector(f"metadata.name={target.name}", kind)
         given = query.get("resourceVersion", "")
@@ -114,7 +128,7 @@ class Reads:
         response = web.StreamResponse(headers={"Content-Type": JSON, "Cache-Control": "no-cache, private"})
         response.enable_chunked_encoding()
         await response.prepare(request)
-        lines = self._events(target, query, matches, version, initial=initial)
+        lines = self._events(target, query, Selection(matches, view), version, initial=initial)
         try:
             async for line in lines:
                 await server.silence()
@@ -124,7 +138,7 @@ class Reads:
         return response
 
     async def _events(
-        self, target: Target, query: dict[str, str], matches: Matches, version: int, *, initial: bool
+        self, target: Target, query: dict[str, str], chosen: Selection, version: int, *, initial: bool
     ) -> AsyncIterator[bytes]:
         kind = target.kind
         bookmarks = query.get("allowWatchBookmarks") in ("1", "true", "True")
@@ -132,8 +146,8 @@ class Reads:
         ends_at = loop.time() + float(query.get("timeoutSeconds") or 1800)
         if initial:
             for stored in self.store.all(kind.resource, target.namespace or None):
-                if matches(stored.body):
-                    yield _line("ADDED", stored.raw)
+                if chosen.matches(stored.body):
+                    yield _line("ADDED", chosen.view.one(stored))
             if query.get("sendInitialEvents") in ("1", "true") and bookmarks:
                 yield self._bookmark(kind, version, {"k8s.io/initial-events-end": "true"})
         wake = asyncio.Event()
@@ -147,7 +161,7 @@ class Reads:
                 except Expired:
                     yield _line("ERROR", msgspec.json.encode(self._too_old(version).status))
                     return
-                lines = [line for change in changes if (line := _event(change, target, matches))]
+                lines = [line for change in changes if (line := _event(change, target, chosen))]
                 if lines:
                     yield b"".join(lines)
                 now = loop.time()
@@ -251,19 +265,19 @@ def _since(lines: list[tuple[datetime, str]], query: dict[str, str], now: dateti
     return [(at, line) for at, line in lines if since is None or at >= since]
 
 
-def _event(change: Change, target: Target, matches: Matches) -> bytes | None:
+def _event(change: Change, target: Target, chosen: Selection) -> bytes | None:
     """The line of a change for a selective watcher: what leaves the selection reads as DELETED."""
     if change.resource != target.kind.resource:
         return None
     body = change.stored.body
     if target.namespace and body["metadata"].get("namespace") != target.namespace:
         return None
-    was = change.previous is not None and matches(change.previous)
-    now = change.type != "DELETED" and matches(body)
+    was = change.previous is not None and chosen.matches(change.previous)
+    now = change.type != "DELETED" and chosen.matches(body)
     if not was and not now:
         return None
     shown = "DELETED" if not now else ("MODIFIED" if was else "ADDED")
-    return _line(shown, change.stored.raw)
+    return _line(shown, chosen.view.one(change.stored))
 
 
 def _line(kind: str, raw: bytes) -> bytes:
