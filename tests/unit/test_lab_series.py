@@ -29,7 +29,7 @@ def cluster() -> DemoCluster:
 
 
 def test_what_the_series_of_a_job_have_in_common_is_kept_once(cluster: DemoCluster) -> None:
-    scraper = Scraper(cluster, ScrapeOptions())
+    scraper = Scraper(cluster, ScrapeOptions(), cluster.clock)
     tracemalloc.start()
     try:
         scraper.remember([])
@@ -41,7 +41,7 @@ def test_what_the_series_of_a_job_have_in_common_is_kept_once(cluster: DemoClust
 
 
 def test_a_scrape_writes_what_changed_and_ends_what_is_gone(cluster: DemoCluster) -> None:
-    scraper = Scraper(cluster, ScrapeOptions())
+    scraper = Scraper(cluster, ScrapeOptions(), cluster.clock)
     scraper.remember([])
     scraper.scrape()
     job = cluster.store.require("jobs", "crowd", "crowd-00001")

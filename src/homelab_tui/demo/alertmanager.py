@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from homelab_tui.demo.clock import Clock
+from homelab_tui.demo.clock import Clock, SkewedClock
 from homelab_tui.demo.faults import Faults
 from homelab_tui.demo.http_server import LoopbackServer
 from homelab_tui.demo.objects import parse_rfc3339
@@ -32,11 +32,11 @@ class DemoAlertmanager:
     """One Alertmanager on a loopback port. Prometheus servers hand it their firing alerts after each evaluation."""
 
     def __init__(self, clock: Clock, faults: Faults) -> None:
-        self.clock = clock
+        self.clock = clock = SkewedClock(clock, lambda: faults.skew_s("alertmanager", "main"))
         self.silences = Silences()
         self.started = clock.now()
         self._alerts: dict[str, HeldAlert] = {}
-        self._server = LoopbackServer(faults, "alertmanager", "main", self._handle, _refuse)
+        self._server = LoopbackServer(faults, "alertmanager", "main", self._handle, _refuse, clock=clock)
 
     @property
     def url(self) -> str:

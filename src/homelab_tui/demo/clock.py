@@ -1,6 +1,7 @@
 """The one clock of the demo lab."""
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 
@@ -40,3 +41,27 @@ class Clock:
             raise ValueError("the lab's clock never goes back")
         with self._lock:
             self._offset_s += seconds
+
+
+class SkewedClock(Clock):
+    """What a server's own clock says: the lab's, but as far ahead as it runs wrong at this moment."""
+
+    def __init__(self, base: Clock, skew_s: Callable[[], float]) -> None:
+        super().__init__()
+        self._base, self._skew_s = base, skew_s
+
+    def now(self) -> datetime:
+        """The server's wall clock, aware, in UTC."""
+        return self._base.now() + timedelta(seconds=self._skew_s())
+
+    def monotonic(self) -> float:
+        """The lab's: a wrong wall clock does not make time pass faster."""
+        return self._base.monotonic()
+
+    def freeze(self, at: datetime | None = None) -> None:
+        """Stop the lab's clock."""
+        self._base.freeze(at)
+
+    def advance(self, seconds: float) -> None:
+        """Move the lab's clock."""
+        self._base.advance(seconds)

@@ -8,6 +8,7 @@ from datetime import datetime
 from random import Random
 
 from homelab_tui.demo import manifests
+from homelab_tui.demo.clock import Clock
 from homelab_tui.demo.objects import Change, Object, ObjectStore, rfc3339
 from homelab_tui.demo.world import World
 
@@ -18,12 +19,22 @@ EVENT_TTL_S = 3600.0
 class DemoCluster:
     """Objects, timers and events of one cluster. Runs on the event loop's thread; `step` moves it to the present."""
 
-    def __init__(self, name: str, world: World, *, history: int = 5000) -> None:
+    def __init__(
+        self,
+        name: str,
+        world: World,
+        *,
+        history: int = 5000,
+        clock: Clock | None = None,
+    ) -> None:
+        """`clock`: the control plane's own; None: the lab's."""
         self.name = name
         self.world = world
-        self.clock = world.clock
+        self.clock = clock or world.clock
         self.rng = Random(f"{world.seed}-{name}")
-        self.store = ObjectStore(world.clock, self.rng, history)
+        self.store = ObjectStore(self.clock, self.rng, history)
+        self.is_full: Callable[[], bool] = lambda: False
+        """True while etcd takes no writes: then no controller gets anything done."""
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._owned: dict[str, set[tuple[str, str, str]]] = {}
@@ -46,6 +57,8 @@ class DemoCluster:
         self._stepping = True
         try:
             self.world.tick()
+            if self.is_full():
+                return
             now = self.clock.monotonic()
             while self._timers and self._timers[0][0] <= now:
                 self._guarded(heapq.heappop(self._timers)[2])

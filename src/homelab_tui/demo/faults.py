@@ -3,10 +3,13 @@
 from collections.abc import Callable, Iterable, Mapping
 from threading import RLock
 
-HTTP_FAULTS = ("refuse", "hang", "slow", "reset", "garbage", "401", "403", "429", "500", "503", "partial")
+HTTP_FAULTS = (
+    *("refuse", "hang", "slow", "reset", "garbage", "401", "403", "429", "500", "503", "partial"),
+    "clock-skew",
+)
 FAULTS: Mapping[str, tuple[str, ...]] = {
-    "prometheus": HTTP_FAULTS,
-    "kubernetes": HTTP_FAULTS,
+    "prometheus": (*HTTP_FAULTS, "disk-full"),
+    "kubernetes": (*HTTP_FAULTS, "disk-full"),
     "alertmanager": HTTP_FAULTS,
     "unifi": HTTP_FAULTS,
     "routeros": HTTP_FAULTS,
@@ -29,10 +32,13 @@ FAULTS: Mapping[str, tuple[str, ...]] = {
 refuse: nothing listens · hang: accepts, never answers · slow: answers after `SLOW_S` · reset: cut off half-way ·
 garbage: an answer that no parser likes · 4xx, 5xx: that HTTP status (ssh 401: every login refused; snmp: 401 wrong
 community, 403 no write access, else an errored answer) · partial: half of the answer · wrong-host-key: another key than
-known_hosts has · disk-full: writes end in ENOSPC · clock-skew: the node's clock is 7 minutes fast.
+known_hosts has · disk-full: a node's writes end in ENOSPC, a cluster's etcd takes no write, a Prometheus stores no
+sample · clock-skew: the server's clock is 7 minutes fast.
 """
 SLOW_S = 1.5
 """How long `slow` holds each answer back."""
+CLOCK_SKEW_S = 420.0
+"""How fast a server's clock runs under `clock-skew`."""
 EVERY = "*"
 """The target that means every target of a server."""
 
@@ -105,6 +111,10 @@ class Faults:
         """The fault that `target` plays now; its own before one of the whole server."""
         with self._lock:
             return self._active.get((server, target)) or self._active.get((server, EVERY))
+
+    def skew_s(self, server: str, target: str) -> float:
+        """How far a server's clock is ahead of the lab's now."""
+        return CLOCK_SKEW_S if self.get(server, target) == "clock-skew" else 0.0
 
     def active(self) -> tuple[str, ...]:
         """Every fault that is on, as SPECs."""

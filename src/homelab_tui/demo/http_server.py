@@ -7,9 +7,11 @@ import socket
 import ssl
 import struct
 from collections.abc import Awaitable, Callable
+from email.utils import format_datetime
 
 from aiohttp import web
 
+from homelab_tui.demo.clock import Clock
 from homelab_tui.demo.faults import SLOW_S, Faults
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -31,13 +33,15 @@ class LoopbackServer:
         handler: Handler,
         refusal: Refusal,
         *,
+        clock: Clock,
         tls: ssl.SSLContext | None = None,
         partial: Handler | None = None,
     ) -> None:
-        """`name`, `target`: what the server is called in fault SPECs; `partial`: answers while the fault `partial` is
-        on; without it every body is cut in half."""
+        """`name`, `target`: what the server is called in fault SPECs; `clock`: the server's own; `partial`: answers
+        while the fault `partial` is on; without it every body is cut in half."""
         self._faults, self._name, self._target = faults, name, target
         self._handler, self._refusal, self._partial = handler, refusal, partial
+        self._clock = clock
         self._tls = tls
         self._holder: socket.socket | None = None
         self._runner: web.ServerRunner | None = None
@@ -125,7 +129,10 @@ class LoopbackServer:
             raise ConnectionResetError("the client is gone")
         self._busy.add(transport)
         try:
-            return await self._play(request)
+            response = await self._play(request)
+            if not response.prepared:
+                response.headers.update(self.dated())
+            return response
         finally:
             self._busy.discard(transport)
 
@@ -148,6 +155,10 @@ class LoopbackServer:
             return await self._cut(request, response, reset=fault == "reset")
         return response
 
+    def dated(self) -> dict[str, str]:
+        """The Date header, by the server's own clock: what a stream that it begins has to carry."""
+        return {"Date": format_datetime(self._clock.now(), usegmt=True)}
+
     async def _wait_change(self, timeout_s: float | None) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
@@ -160,7 +171,7 @@ class LoopbackServer:
 
     async def _cut(self, request: web.BaseRequest, whole: web.Response, *, reset: bool) -> web.StreamResponse:
         body = whole.body if isinstance(whole.body, bytes) else b"{}"
-        cut = web.StreamResponse(status=whole.status, headers={"Content-Type": whole.content_type})
+        cut = web.StreamResponse(status=whole.status, headers={"Content-Type": whole.content_type, **self.dated()})
         cut.content_length = len(body)
         await cut.prepare(request)
         await cut.write(body[: len(body) // 2])

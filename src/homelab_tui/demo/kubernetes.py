@@ -52,7 +52,9 @@ class DemoKubernetes:
         self.writes = Writes(cluster, garbage)
         self.requests: list[tuple[str, str]] = []
         """(method, path with query) of the latest requests, for tests."""
-        self._server = LoopbackServer(faults, "kubernetes", cluster.name, self._handle, self._refuse, tls=tls)
+        self._server = LoopbackServer(
+            faults, "kubernetes", cluster.name, self._handle, self._refuse, clock=cluster.clock, tls=tls
+        )
         self._tls = tls is not None
 
     @property
@@ -141,6 +143,7 @@ class DemoKubernetes:
         if target.subresource == "log":
             return await self.reads.log(target, query, request, self._server)
         if target.subresource == "eviction" and request.method == "POST":
+            self._check_room()
             return self.writes.evict(target, await _body(request))
         if target.subresource not in ("", "status"):
             raise ApiError(404, "the server could not find the requested resource", "NotFound")
@@ -150,6 +153,7 @@ class DemoKubernetes:
             view = self.reads.view(target, query, request.headers.get("Accept", ""))
             found = self.reads.get(target, view) if verb == "get" else self.reads.collection(target, query, view)
             return _compressed(request, found)
+        self._check_room()
         raw = await _body(request)
         sent = Sent(request.content_type, request.headers.get("User-Agent", ""))
         if verb == "create" and not target.name:
@@ -163,6 +167,11 @@ class DemoKubernetes:
         if verb == "deletecollection":
             return self.writes.delete_collection(target, self._selected(target, query), query, raw)
         raise ApiError(405, "the server does not allow this method on the requested resource")
+
+    def _check_room(self) -> None:
+        if self.cluster.is_full():
+            # the API server has no code of its own for what etcd says
+            raise ApiError(500, "etcdserver: mvcc: database space exceeded", "")
 
     def _selected(self, target: Target, query: dict[str, str]) -> list[Object]:
         by_label = label_selector(query.get("labelSelector", ""))

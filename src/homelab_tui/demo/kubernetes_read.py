@@ -125,7 +125,9 @@ class Reads:
         version = self.store.version if initial else int(given)
         if not initial and version < self.store.oldest and self.gone_as_status:
             raise self._too_old(version)
-        response = web.StreamResponse(headers={"Content-Type": JSON, "Cache-Control": "no-cache, private"})
+        response = web.StreamResponse(
+            headers={"Content-Type": JSON, "Cache-Control": "no-cache, private", **server.dated()}
+        )
         response.enable_chunked_encoding()
         await response.prepare(request)
         lines = self._events(target, query, Selection(matches, view), version, initial=initial)
@@ -207,7 +209,7 @@ class Reads:
             text = text[: int(limit)]
         if query.get("follow") not in ("1", "true", "True"):
             return web.Response(body=text, content_type="text/plain")
-        response = web.StreamResponse(headers={"Content-Type": "text/plain"})
+        response = web.StreamResponse(headers={"Content-Type": "text/plain", **server.dated()})
         response.enable_chunked_encoding()
         await response.prepare(request)
         try:

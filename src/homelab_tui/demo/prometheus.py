@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from aiohttp import web
 
 from homelab_tui.demo.alert_rules import AlertRules, alert_document, lab_rules
+from homelab_tui.demo.clock import SkewedClock
 from homelab_tui.demo.cluster import DemoCluster
 from homelab_tui.demo.faults import Faults
 from homelab_tui.demo.history import PastRun
@@ -35,17 +36,19 @@ class DemoPrometheus:
     def __init__(self, cluster: DemoCluster, faults: Faults, options: ScrapeOptions, for_s: float = 60.0) -> None:
         """`for_s`: how long KubeJobFailed stays pending."""
         self.name = cluster.name
-        self.clock = cluster.clock
+        self.clock = SkewedClock(cluster.world.clock, lambda: faults.skew_s("prometheus", cluster.name))
         self.options = options
-        self.scraper = Scraper(cluster, options)
+        self.scraper = Scraper(cluster, options, self.clock)
         self.storage = self.scraper.storage
         self.rules = AlertRules(self.storage, lab_rules(for_s))
-        self.started = cluster.clock.now()
+        self.started = self.clock.now()
         self.notify: Callable[[DemoPrometheus], None] = lambda _: None
         """Told after each evaluation: the Alertmanager."""
         self.queries: list[str] = []
         """The latest PromQL that was asked, for tests."""
-        self._server = LoopbackServer(faults, "prometheus", cluster.name, self.handle, refuse, partial=self._half)
+        self._server = LoopbackServer(
+            faults, "prometheus", cluster.name, self.handle, refuse, clock=self.clock, partial=self._half
+        )
         self._partial = False
         self._due = 0.0
         self._routes: dict[str, Route] = {
@@ -79,7 +82,8 @@ class DemoPrometheus:
     def scrape(self) -> None:
         """Scrape every target and evaluate the rules now, ahead of the interval."""
         self._due = self.clock.monotonic() + self.options.interval_s
-        self.scraper.scrape()
+        if self._server.fault == "disk-full" or not self.scraper.scrape():
+            return  # what cannot be stored cannot be alerted on either
         self.rules.evaluate(self.clock.now().timestamp())
         self.notify(self)
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from homelab_tui.demo.clock import SkewedClock
 from homelab_tui.demo.faults import Faults
 from homelab_tui.demo.hardware import DemoPort
 from homelab_tui.demo.http_server import LoopbackServer
@@ -36,7 +37,8 @@ class DemoRouterOs:
         self._world = world
         self._credentials = base64.b64encode(":".join(user).encode()).decode()
         self._later: set[asyncio.TimerHandle] = set()
-        self._server = LoopbackServer(faults, "routeros", world.switch.name, self._handle, _refuse)
+        clock = SkewedClock(world.clock, lambda: faults.skew_s("routeros", world.switch.name))
+        self._server = LoopbackServer(faults, "routeros", world.switch.name, self._handle, _refuse, clock=clock)
 
     @property
     def url(self) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from homelab_tui.demo.clock import Clock
 from homelab_tui.demo.cluster import DemoCluster
 from homelab_tui.demo.history import PastRun
 from homelab_tui.demo.kube_state_metrics import Metric, object_metrics
@@ -35,7 +36,9 @@ class ScrapeOptions:
 class Scraper:
     """Scrapes one cluster. Only what changed since the last scrape is looked at again."""
 
-    def __init__(self, cluster: DemoCluster, options: ScrapeOptions) -> None:
+    def __init__(self, cluster: DemoCluster, options: ScrapeOptions, clock: Clock) -> None:
+        """`clock`: this Prometheus' own."""
+        self._clock = clock
         self.cluster = cluster
         self.options = options
         self.storage = TimeSeries()
@@ -56,7 +59,7 @@ class Scraper:
 
     def remember(self, past: list[PastRun]) -> None:
         """Write what was before the first scrape: objects since they exist, cleaned-up runs as they were."""
-        now = self.cluster.clock.now()
+        now = self._clock.now()
         if not self.options.kube_state_metrics:
             return
         for run in past:
@@ -73,17 +76,20 @@ class Scraper:
                 self._objects[resource, stored.body["metadata"]["uid"]] = keys
         self._changed.clear()
 
-    def scrape(self) -> None:
-        """One scrape of every target, now."""
-        now = self.cluster.clock.now()
+    def scrape(self) -> bool:
+        """One scrape of every target, now. Samples that are older than what is stored are refused, as the TSDB does:
+        a clock that was set back leaves a gap. Returns whether they were taken."""
+        now = self._clock.now()
         at = now.timestamp()
-        self.storage.begin_scrape(at)
+        if not self.storage.begin_scrape(at):
+            return False
         if self.options.kube_state_metrics:
             self._scrape_objects(at)
             for target in self._ksm:
                 self.storage.write(named_key("up", tuple(sorted(target.values()))), 1.0, at)
         self.storage.write(series_key("up", {"job": "prometheus", "instance": "localhost:9090"}), 1.0, at)
         self._scrape_machines(now)
+        return True
 
     def _scrape_objects(self, at: float) -> None:
         changed, self._changed = self._changed, {}

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from homelab_tui.demo import manifests
 from homelab_tui.demo.catalogue import CRON_ENTRIES, NAMESPACES, QUOTA, SINGLE_ENTRIES, CronEntry
+from homelab_tui.demo.clock import SkewedClock
 from homelab_tui.demo.cluster import DemoCluster
 from homelab_tui.demo.cronjobs import SCHEDULED_AT, CronJobController
 from homelab_tui.demo.faults import Faults
@@ -66,7 +67,9 @@ class DemoSite:
         self.ca = ca
         self.options = options
         self.faults = faults
-        self.cluster = DemoCluster(name, world, history=max(options.history, 2 * options.jobs))
+        clock = SkewedClock(world.clock, lambda: faults.skew_s("kubernetes", name))
+        self.cluster = DemoCluster(name, world, history=max(options.history, 2 * options.jobs), clock=clock)
+        self.cluster.is_full = lambda: faults.get("kubernetes", name) == "disk-full"
         self.garbage = GarbageCollector(self.cluster)
         self.kubelet = Kubelet(self.cluster, self._program_for)
         self.nodes = NodeController(self.cluster, self.kubelet, options.node_grace_s)

@@ -12,8 +12,6 @@ from homelab_tui.demo.world import DemoNode, World
 
 PEER = "127.0.0.1"
 """Where every client comes from, as `from=` sees it."""
-CLOCK_SKEW_S = 420.0
-"""How fast the node's clock runs under the fault `clock-skew`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,4 +75,4 @@ class Door:
         )
 
     def _skew_s(self) -> float:
-        return self.node.clock_skew_s + (CLOCK_SKEW_S if self.fault == "clock-skew" else 0.0)
+        return self.node.clock_skew_s + self.faults.skew_s("ssh", self.node.name)

@@ -81,11 +81,14 @@ class TimeSeries:
         """Unix seconds of the scrapes, oldest first."""
         self._by_name: dict[str, dict[SeriesKey, Series]] = {}
 
-    def begin_scrape(self, at: float) -> None:
-        """Note that a scrape happens at `at`."""
+    def begin_scrape(self, at: float) -> bool:
+        """Note that a scrape happens at `at`; False for one that is older than the last: it may not be written."""
+        if self.scrapes and at < self.scrapes[-1]:
+            return False
         self.scrapes.append(at)
         if len(self.scrapes) % 200 == 0:
             self._forget(at - self.retention_s)
+        return True
 
     def write(self, key: SeriesKey, value: float, at: float, end: float | None = None) -> None:
         """One sample; the same value as before extends its run. `end` closes the run at once (for a known past)."""

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from homelab_tui.demo.clock import SkewedClock
 from homelab_tui.demo.faults import Faults
 from homelab_tui.demo.hardware import DemoPort
 from homelab_tui.demo.http_server import LoopbackServer
@@ -34,7 +35,8 @@ class DemoUnifi:
             {"port_idx": n, "poe_mode": "off"} for n, p in world.switch.ports.items() if p.admin == 2
         ]
         self._later: set[asyncio.TimerHandle] = set()
-        self._server = LoopbackServer(faults, "unifi", world.switch.name, self._handle, _refuse)
+        clock = SkewedClock(world.clock, lambda: faults.skew_s("unifi", world.switch.name))
+        self._server = LoopbackServer(faults, "unifi", world.switch.name, self._handle, _refuse, clock=clock)
 
     @property
     def url(self) -> str:
