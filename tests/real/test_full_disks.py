@@ -11,26 +11,9 @@ import pytest
 from homelab_tui.domain.errors import SourceRefused
 from homelab_tui.domain.keys import PublicKey
 from tests.keygen import key_text
-from tests.real.sshd import Account, Sshd, make_key, needs_root, running_sshd, throw_away_account
+from tests.real.sshd import Account, Sshd, needs_root
 
 pytestmark = needs_root
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Sshd]:
-    with running_sshd() as sshd:
-        yield sshd
-
-
-@pytest.fixture
-def account(server: Sshd) -> Iterator[Account]:
-    with throw_away_account(server) as throw_away:
-        yield throw_away
-
-
-@pytest.fixture
-def key(tmp_path: Path) -> PublicKey:
-    return make_key(tmp_path, "mine")
 
 
 @contextlib.contextmanager

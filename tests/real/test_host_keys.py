@@ -15,7 +15,7 @@ from homelab_tui.domain.keys import HostKeyState, PublicKey
 from homelab_tui.domain.secrets import Secret
 from homelab_tui.sources.ssh import SshSource
 from tests.keygen import ed25519_blob, key_text
-from tests.real.sshd import Account, Sshd, make_key, running_sshd, throw_away_account
+from tests.real.sshd import Account, Sshd, make_key, running_sshd
 from tests.real.test_known_hosts import ssh_decision
 from tests.servers import require_binary
 
@@ -26,17 +26,6 @@ RSA_TOO = (("-t", "ed25519"), ("-t", "rsa", "-b", "2048"))
 def server() -> Iterator[Sshd]:
     with running_sshd(host_keys=RSA_TOO) as sshd:
         yield sshd
-
-
-@pytest.fixture
-def account(server: Sshd) -> Iterator[Account]:
-    with throw_away_account(server) as throw_away:
-        yield throw_away
-
-
-@pytest.fixture
-def key(tmp_path: Path) -> PublicKey:
-    return make_key(tmp_path, "mine")
 
 
 def line(server: Sshd, key: PublicKey, marker: str = "") -> str:

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,18 +11,6 @@ from homelab_tui.domain.keys import ProofState, PublicKey
 from homelab_tui.domain.secrets import Secret
 from tests.keygen import key_text
 from tests.real.sshd import Account, Sshd, make_key, needs_root, running_sshd, throw_away_account
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Sshd]:
-    with running_sshd() as sshd:
-        yield sshd
-
-
-@pytest.fixture
-def account(server: Sshd) -> Iterator[Account]:
-    with throw_away_account(server) as throw_away:
-        yield throw_away
 
 
 def line(key: PublicKey, comment: str = "x", options: str = "") -> bytes:

@@ -1,7 +1,6 @@
 """The known_hosts table against ssh itself: on every file it must decide as we do."""
 
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,14 +9,8 @@ from homelab_tui.domain.keys import HostKeyState
 from homelab_tui.domain.known_hosts import judge, parse_known_hosts
 from tests.keygen import ed25519_blob, key_text
 from tests.known_hosts_table import CASES, Case
-from tests.real.sshd import Sshd, make_key, running_sshd
+from tests.real.sshd import Sshd, make_key
 from tests.servers import require_binary
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Sshd]:
-    with running_sshd() as sshd:
-        yield sshd
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,29 +19,12 @@ from homelab_tui.domain.nodes import Node
 from homelab_tui.sources.ssh import SshSource
 from tests.keygen import key_text
 from tests.real.links import Link, running
-from tests.real.sshd import Account, Sshd, make_key, running_sshd, throw_away_account
+from tests.real.sshd import Account, Sshd, running_sshd, throw_away_account
 
 # Large enough that the write itself is far more than everything said before it.
 BIG = b"".join(b"# line %06d of a long file that was here before\n" % number for number in range(4000))
 BEFORE_THE_WRITE = 30_000
 """More than login and reading send, less than they and the file together."""
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Sshd]:
-    with running_sshd() as sshd:
-        yield sshd
-
-
-@pytest.fixture
-def account(server: Sshd) -> Iterator[Account]:
-    with throw_away_account(server) as throw_away:
-        yield throw_away
-
-
-@pytest.fixture
-def key(tmp_path: Path) -> PublicKey:
-    return make_key(tmp_path, "mine")
 
 
 def through(link: Link, server: Sshd, account: Account, tmp_path: Path, **limits: float) -> tuple[SshSource, Node]:

@@ -23,23 +23,6 @@ from tests.real.sshd import Account, Sshd, make_key, needs_root, running_sshd, t
 from tests.servers import require_binary
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Sshd]:
-    with running_sshd() as sshd:
-        yield sshd
-
-
-@pytest.fixture
-def account(server: Sshd) -> Iterator[Account]:
-    with throw_away_account(server) as throw_away:
-        yield throw_away
-
-
-@pytest.fixture
-def key(tmp_path: Path) -> PublicKey:
-    return make_key(tmp_path, "mine")
-
-
 @pytest.fixture
 def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A real ssh-agent of this test's own."""

@@ -17,15 +17,10 @@ from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.secrets import Secret
 from homelab_tui.sources.ssh import SshSource
 from tests.keygen import key_text
-from tests.real.sshd import Account, Sshd, free_port, make_key, needs_root, running_sshd, throw_away_account
+from tests.real.sshd import Account, Sshd, free_port, needs_root, running_sshd, throw_away_account
 from tests.servers import require_binary
 
 pytestmark = needs_root
-
-
-@pytest.fixture
-def key(tmp_path: Path) -> PublicKey:
-    return make_key(tmp_path, "mine")
 
 
 def let_ask_sshd(server: Sshd, account: Account) -> None:

@@ -5,7 +5,6 @@ import hashlib
 import os
 import shutil
 import stat
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,24 +15,7 @@ from homelab_tui.domain.errors import SourceRefused
 from homelab_tui.domain.key_blobs import fingerprint
 from homelab_tui.domain.keys import CellState, ProofState, PublicKey
 from tests.keygen import ed25519_blob, key_text
-from tests.real.sshd import Account, Sshd, make_key, needs_root, running_sshd, throw_away_account
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Sshd]:
-    with running_sshd() as sshd:
-        yield sshd
-
-
-@pytest.fixture
-def account(server: Sshd) -> Iterator[Account]:
-    with throw_away_account(server) as throw_away:
-        yield throw_away
-
-
-@pytest.fixture
-def key(server: Sshd, tmp_path: Path) -> PublicKey:
-    return make_key(tmp_path, "mine")
+from tests.real.sshd import Account, Sshd, make_key, needs_root, throw_away_account
 
 
 def mode(path: Path) -> int:
