@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.real.administered_sshd import AdministeredSshd
 from tests.real.sshd import Account
 
 _SHIM = r"""#!/bin/sh
@@ -111,3 +112,43 @@ def walk_in_steps(account: Account, steps: Steps) -> None:
         f'PATH={steps.bin}:$PATH; export PATH\n[ -z "$BASH_EXECUTION_STRING" ] || exec-seen "$BASH_EXECUTION_STRING"\n'
         'case $BASH_EXECUTION_STRING in "echo homelab-proof"*) proof-begins;; esac\n'.encode(),
     )
+
+
+def become_root_in_steps(server: AdministeredSshd, account: Account, steps: Steps) -> None:
+    """What the account does as root meets the steps too: sudo gives root a PATH of its own."""
+    server.let_become_root(account)
+    path = f"{steps.bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    defaults = server.sudoers / "10-path"
+    defaults.write_text(f'Defaults secure_path="{path}"\n')
+    defaults.chmod(0o440)
+
+
+class Timer:
+    """The rollback's `sleep`, which ends when a test says so. Other sleeps are what they always were."""
+
+    def __init__(self, steps: Steps, seconds: int) -> None:
+        self._fifo = steps.directory / "timer"
+        self._steps = steps
+        self._seconds = seconds
+        os.mkfifo(self._fifo)
+        program = shutil.which("sleep")
+        steps.replace(
+            "sleep",
+            f'[ "$1" = {seconds} ] || exec {program} "$@"\n: >{self._fifo}.set\nexec cat {self._fifo} >/dev/null',
+        )
+
+    @property
+    def is_set(self) -> bool:
+        """Whether the node has begun to wait."""
+        return self._fifo.with_name("timer.set").exists()
+
+    def fire(self) -> None:
+        """The time is over."""
+        end = time.monotonic() + WAIT_S
+        while True:
+            try:
+                os.close(os.open(self._fifo, os.O_WRONLY | os.O_NONBLOCK))
+                return
+            except OSError:
+                assert time.monotonic() < end, "no timer runs"
+                time.sleep(0.01)
