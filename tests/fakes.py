@@ -13,6 +13,7 @@ from homelab_tui.domain.errors import SourceMissing, SourceTimeout
 from homelab_tui.domain.jobs import CronJob, Event, Job, JobId, JobPod, JobState, MetricsSnapshot
 from homelab_tui.domain.keys import (
     AccountKeys,
+    BeforeWrite,
     HostKey,
     HostKeyState,
     KeyRecipe,
@@ -22,6 +23,7 @@ from homelab_tui.domain.keys import (
     Proof,
     ProofState,
     PublicKey,
+    no_matter,
 )
 from homelab_tui.domain.nodes import KubeNode, Node, NodeFacts, NodeMetrics
 from homelab_tui.domain.poe import Detection, PoePort, PortRef, SwitchReading
@@ -140,6 +142,8 @@ class FakeSsh:
         self.calls: list[tuple[str, str]] = []
         """(method, node) in order."""
         self.before_write: Callable[[], None] = lambda: None
+        self.sent: dict[str, KeyWrite] = {}
+        """Writes that are sent, whatever is heard of them then."""
         self.hold: asyncio.Event | None = None
         """Where set, a write waits for it."""
         self.hold_host_key: asyncio.Event | None = None
@@ -193,20 +197,34 @@ class FakeSsh:
         await asyncio.sleep(0)
         return _given(self.accounts.get(node.name, AccountKeys(node.user or "me", "/home/me")))
 
-    async def add_key(self, node: Node, key: PublicKey, *, password: Secret | None = None) -> KeyWrite:
+    async def add_key(
+        self, node: Node, key: PublicKey, *, password: Secret | None = None, before_write: BeforeWrite = no_matter
+    ) -> KeyWrite:
         """A line added."""
         self.calls.append(("add_key", node.name))
         self.before_write()
+        write = self.writes.get(node.name, KeyWrite(True, "one line added", b"old\n", b"old\nnew\n"))
+        sent = self.sent.get(node.name, write)
+        if isinstance(sent, KeyWrite) and sent.changed:
+            before_write(sent)
         await (self.hold.wait() if self.hold else asyncio.sleep(0))
-        return _given(self.writes.get(node.name, KeyWrite(True, "one line added", b"old\n", b"old\nnew\n")))
+        return _given(write)
 
     async def remove_key(
-        self, node: Node, fingerprint: str, *, using: PublicKey | None = None, dry_run: bool = False
+        self,
+        node: Node,
+        fingerprint: str,
+        *,
+        using: PublicKey | None = None,
+        dry_run: bool = False,
+        before_write: BeforeWrite = no_matter,
     ) -> KeyRemoval:
         """One line removed."""
         self.calls.append(("remove_key", node.name))
         await asyncio.sleep(0)
         writes = () if dry_run else (KeyWrite(True, "removed", b"old\nnew\n", b"old\n"),)
+        for write in writes:
+            before_write(write)
         return _given(self.removals.get(node.name, KeyRemoval("removed", ("line 2",), writes)))
 
     async def restore_file(self, node: Node, file: str, left_sha256: str, before: bytes | None) -> KeyWrite:

@@ -147,3 +147,21 @@ async def test_a_node_whose_own_script_is_killed_too_is_put_back_by_its_timer(pl
     await until(lambda: place.server.armed == [] and not place.walkers(), 30)
     (place.server.drop_ins / "00-homelab.conf.new").unlink(missing_ok=True)  # sshd reads *.conf only
     await all_is_well(place, hardened=False)
+
+
+async def test_the_next_start_tells_of_a_hardening_that_nobody_saw_the_end_of(place: Place) -> None:
+    await killed_at(place, ARMED[7])
+    place.steps.go_on()
+    await until(lambda: place.timer.is_set and not place.scripts(), 30)
+    told = place.command.run("keys", "--json")
+    assert told.status == 0
+    assert "homelab: unfinished: keys.harden on nuc01, begun 20" in told.stderr
+    assert told.document["nodes"][0]["name"] == "nuc01"  # stdout is the document and nothing else
+    place.timer.fire()
+    await until(lambda: place.server.armed == [] and not place.walkers(), 30)
+    await until(place.opens)
+    place.steps.forget()
+    again = place.command.run("keys", "harden", "--node", "nuc01", "--yes", "--json")
+    assert (again.status, again.results[0]["ok"], again.results[0]["proven"]) == (0, True, True)
+    assert "unfinished" in again.stderr
+    assert "unfinished" not in place.command.run("keys", "--json").stderr

@@ -229,12 +229,47 @@ async def test_a_full_disk_here_keeps_the_write_there_from_beginning(rig: Rig) -
     assert rig.ssh.called("add_key") == []
 
 
-async def test_a_disk_that_fills_up_meanwhile_is_told_with_what_was_done(rig: Rig) -> None:
+async def test_a_disk_that_fills_up_meanwhile_keeps_the_write_from_being_sent(rig: Rig) -> None:
     with disk_space(2):
         result = await rig.push()
-    assert (result.ok, result.changed, result.proven) == (True, True, True)
-    assert "could not be kept for undo" in result.detail
+    assert (result.ok, result.changed) == (False, False)
+    assert "nothing was sent" in result.detail
     assert rig.pre_images == [], "no half of a pre-image is left that an undo could take for the whole"
+
+
+SENT = KeyWrite(True, "one line added", b"old\n", b"old\nnew\n")
+
+
+async def test_the_bytes_before_are_kept_before_the_write_is_sent(rig: Rig) -> None:
+    rig.ssh.hold = asyncio.Event()
+    push = asyncio.create_task(rig.push())
+    await until(lambda: rig.ssh.called("add_key"))
+    (path,) = rig.pre_images
+    assert path.read_bytes() == b"old\n"  # a kill -9 now leaves it here
+    rig.ssh.hold.set()
+    await push
+    assert rig.pre_images == [path]
+
+
+@pytest.mark.parametrize(
+    ("error", "kept"),
+    [(SourceTimeout("late"), 1), (SourceUnreachable("cut"), 1), (KeyError("bug"), 1), (SourceConflict("moved"), 0)],
+)
+async def test_a_write_that_may_have_arrived_can_be_undone_and_one_that_did_not_cannot(
+    rig: Rig, error: Exception, kept: int
+) -> None:
+    rig.ssh.sent["rpi01"] = SENT
+    rig.ssh.writes["rpi01"] = error
+    assert not (await rig.push()).ok
+    assert len(rig.pre_images) == kept
+
+
+async def test_an_attempt_that_lost_a_race_is_not_what_would_be_undone(rig: Rig) -> None:
+    rig.ssh.sent["rpi01"] = SENT
+    rig.ssh.writes["rpi01"] = KeyWrite(True, "added at the second try", b"theirs\n", b"theirs\nnew\n")
+    await rig.push()
+    (path,) = rig.pre_images
+    assert path.read_bytes() == b"theirs\n"
 
 
 async def test_one_dead_node_does_not_stop_the_other_seven(rig: Rig) -> None:

@@ -45,6 +45,9 @@ async def opened(config: Config) -> "AsyncIterator[Lab]":
     from homelab_tui.wiring import build_lab  # names every source: not before it is needed
 
     lab = build_lab(config)
+    lab.find_unfinished()
+    for left in lab.store.state.unfinished:
+        tell(f"homelab: unfinished: {left}; the dashboard offers to look after it (R)")
     try:
         yield lab
     finally:

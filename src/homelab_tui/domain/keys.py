@@ -3,6 +3,7 @@
 The formats have modules of their own: `authorized_keys` (parse and edit, byte for byte) and `known_hosts`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -119,6 +120,14 @@ class KeyWrite:
     """The bytes it left; None when it took the file away."""
     file: str = ".ssh/authorized_keys"
     """Which file, as sshd names it: relative to the home, or absolute."""
+
+
+BeforeWrite = Callable[[KeyWrite], None]
+"""Hears what a write is going to do before it is sent; what it raises prevents the write."""
+
+
+def no_matter(_write: KeyWrite) -> None:
+    """A BeforeWrite for whoever does not want to know."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,7 @@ class Administration:
     async def _harden(self, node: Node, *, undo: bool) -> Result:
         async def act(progress: Progress) -> NodeChange:
             try:
+                earlier = [e for e in self._journal.unfinished() if (e.kind, e.target) == ("keys.harden", node.account)]
                 entry_id = self._journal.begin("keys.harden", node.account, {"undo": str(undo)})
             except OSError as error:
                 raise ActionRefused(f"nothing was sent: the journal cannot be written ({error.strerror})") from error
@@ -95,6 +96,8 @@ class Administration:
             finally:
                 try:
                     self._journal.end(entry_id, outcome)
+                    for entry in earlier if outcome == "done" else ():  # what it left open is settled by now
+                        self._journal.end(entry.id, "done again")
                 except OSError as error:
                     log.warning("the journal cannot be written: %s", error)
 

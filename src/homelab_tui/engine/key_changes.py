@@ -126,13 +126,9 @@ class KeyChanges:
     async def _remove(
         self, node: Node, key: PublicKey, using: PublicKey | None = None
     ) -> tuple[KeyRemoval, str | None]:
-        pre_image = self._steps.new_pre_image(node)
-        pre_image.reserve()
-        try:
-            removal = await self._ssh.remove_key(node, key.fingerprint, using=using)
+        with self._steps.new_pre_image(node) as pre_image:
+            removal = await self._ssh.remove_key(node, key.fingerprint, using=using, before_write=pre_image.expect)
             return removal, pre_image.keep(*removal.writes)
-        finally:
-            pre_image.discard()
 
     async def _judged(
         self, node: Node, key: PublicKey, removal: KeyRemoval, lost: str | None, progress: Progress
@@ -192,13 +188,9 @@ class KeyChanges:
 
     async def _replaced(self, node: Node, old: PublicKey, new: PublicKey, progress: Progress) -> Result:
         progress.stage("adding the new key…")
-        pre_image = self._steps.new_pre_image(node)
-        pre_image.reserve()
-        try:
-            write = await self._ssh.add_key(node, new)
+        with self._steps.new_pre_image(node) as pre_image:
+            write = await self._ssh.add_key(node, new, before_write=pre_image.expect)
             lost = pre_image.keep(write)
-        finally:
-            pre_image.discard()
         progress.stage("proving the new key…")
         proof = await self._steps.prove(node, new)
         if not proof.proven:

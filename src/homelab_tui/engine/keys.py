@@ -21,6 +21,7 @@ from homelab_tui.domain.secrets import Secret
 from homelab_tui.domain.state import LabState
 from homelab_tui.engine.key_steps import KeySteps
 from homelab_tui.engine.operations import Progress
+from homelab_tui.engine.pre_images import PreImage
 from homelab_tui.engine.store import entry, reading_of
 
 
@@ -134,14 +135,10 @@ class KeyActions:
             refused = await self._steps.meet(node, decided.fingerprint)
             if refused is not None:
                 return refused
-            pre_image = self._steps.new_pre_image(node)
-            pre_image.reserve()
-            try:
+            with self._steps.new_pre_image(node) as pre_image:
                 progress.stage("writing…")
-                write = await self._add(node, key, decided.password)
+                write = await self._add(node, key, decided.password, pre_image)
                 lost = pre_image.keep(write)
-            finally:
-                pre_image.discard()
             progress.stage("proving by a fresh login…")
             proof = await self._steps.prove(node, key)
             await self._steps.read_again(node)
@@ -192,9 +189,9 @@ class KeyActions:
 
         return await self._operations.run("keys.trust", f"account:{node.account}", "asking again…", work)
 
-    async def _add(self, node: Node, key: PublicKey, password: Secret | None) -> KeyWrite:
+    async def _add(self, node: Node, key: PublicKey, password: Secret | None, pre_image: PreImage) -> KeyWrite:
         try:
-            return await self._ssh.add_key(node, key, password=password)
+            return await self._ssh.add_key(node, key, password=password, before_write=pre_image.expect)
         except CredentialsNeeded as error:
             if error.password_possible:
                 self._closed.add(node.account)

@@ -11,7 +11,18 @@ from typing import Protocol, runtime_checkable
 from homelab_tui.domain.alerts import AlertmanagerSnapshot, Matcher
 from homelab_tui.domain.draining import NodePod
 from homelab_tui.domain.jobs import CronJob, Event, Job, JobPod, MetricsSnapshot
-from homelab_tui.domain.keys import AccountKeys, HostKey, KeyRecipe, KeyRemoval, KeyWrite, NodeChange, Proof, PublicKey
+from homelab_tui.domain.keys import (
+    AccountKeys,
+    BeforeWrite,
+    HostKey,
+    KeyRecipe,
+    KeyRemoval,
+    KeyWrite,
+    NodeChange,
+    Proof,
+    PublicKey,
+    no_matter,
+)
 from homelab_tui.domain.nodes import KubeNode, Node, NodeFacts, NodeMetrics
 from homelab_tui.domain.poe import PortRef, SwitchReading
 from homelab_tui.domain.secrets import Secret
@@ -253,17 +264,28 @@ class InstallsKeys(Protocol):
         """Every authorized_keys file that sshd reads for the account."""
         ...
 
-    async def add_key(self, node: Node, key: PublicKey, *, password: Secret | None = None) -> KeyWrite:
+    async def add_key(
+        self, node: Node, key: PublicKey, *, password: Secret | None = None, before_write: BeforeWrite = no_matter
+    ) -> KeyWrite:
         """Compare-and-swap: one line appended, every other byte as it was, `~/.ssh` 700 and the file 600 if created.
 
-        `changed` is False when the key is already there as a plain line.
+        `changed` is False when the key is already there as a plain line. `before_write` hears of each write before it
+        is sent, in any thread; what it raises prevents it.
         """
         ...
 
     async def remove_key(
-        self, node: Node, fingerprint: str, *, using: PublicKey | None = None, dry_run: bool = False
+        self,
+        node: Node,
+        fingerprint: str,
+        *,
+        using: PublicKey | None = None,
+        dry_run: bool = False,
+        before_write: BeforeWrite = no_matter,
     ) -> KeyRemoval:
         """Every line about a key out of the files that sshd reads; `using` is the one key to log in with.
+
+        `before_write` as in `add_key`.
 
         Raises SourceRefused, with nothing written, for the key that the session came in with and the last usable one.
         """

@@ -10,11 +10,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from homelab_tui.domain.errors import ActionRefused
+from homelab_tui.domain.errors import (
+    ActionRefused,
+    HomelabError,
+    SourceGarbled,
+    SourceTimeout,
+    SourceUnreachable,
+)
 from homelab_tui.domain.keys import KeyWrite
 from homelab_tui.domain.nodes import Node
 
 _STAMP = "%Y%m%dT%H%M%S.%fZ"
+_MAY_HAVE_ARRIVED = (SourceTimeout, SourceUnreachable, SourceGarbled)
 _NONE = ".none"
 """Ends the name of a pre-image of a file that did not exist; its sha256 is `-` where the write took the file away."""
 
@@ -66,45 +73,85 @@ class PreImages:
 
 
 class PreImage:
-    """The bytes before one operation: `reserve` before its write, `keep` after it, `discard` in any case."""
+    """The bytes before one operation, kept before they are overwritten: a program that is killed then has them.
+
+    To enter with `with`: entering raises ActionRefused where there is no place for them, so that nothing is written;
+    leaving takes away what was expected and did not come true.
+    """
 
     def __init__(self, directory: Path, name: str) -> None:
         self._directory = directory
         self._part = directory / f".{uuid.uuid4().hex}.part"
         self._name = name
+        self._expected: dict[str, Path] = {}
+        """Files on the node -> what is kept for a write that was sent and has not been told the end of."""
 
-    def reserve(self) -> None:
-        """Make sure that there is a place for it. Raises ActionRefused where there is none: then nothing is written."""
+    def __enter__(self) -> "PreImage":
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+            self._open()
         except OSError as error:
-            raise ActionRefused(
-                f"nothing was sent: what was there before could not be kept in {self._directory} ({error.strerror})"
-            ) from error
+            raise self._refusal(error) from error
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        # Where the link broke, or something broke here, the write may have arrived: then it can be undone.
+        if error is None or (isinstance(error, HomelabError) and not isinstance(error, _MAY_HAVE_ARRIVED)):
+            self._forget(*self._expected)
+        with contextlib.suppress(OSError):
+            self._part.unlink()
+
+    def expect(self, write: KeyWrite) -> None:
+        """Keep the bytes before a write that is about to be sent. Raises ActionRefused when that fails: do not send it.
+
+        It does not wait for anything, and may be called from any thread.
+        """
+        try:
+            path = self._keep(write)
+        except OSError as error:
+            raise self._refusal(error) from error
+        if self._expected.get(write.file) != path:
+            self._forget(write.file)  # an attempt that lost the race against somebody else
+        self._expected[write.file] = path
 
     def keep(self, *writes: KeyWrite) -> str | None:
         """Keep the bytes before each write that changed something; a sentence when that failed: the write is done."""
         try:
             for write in writes:
-                if write.changed:
+                if write.changed and self._expected.get(write.file) == self._path(write):
+                    del self._expected[write.file]
+                elif write.changed:
                     self._keep(write)
         except OSError as error:
             return f"what was there before could not be kept for undo ({error.strerror})"
         return None
 
-    def _keep(self, write: KeyWrite) -> None:
+    def _keep(self, write: KeyWrite) -> Path:
+        if not self._part.exists():  # the second file, or the second try, of one operation
+            self._open()
+        with self._part.open("wb") as file:
+            file.write(write.before or b"")
+            file.flush()
+            os.fsync(file.fileno())
+        return self._part.rename(self._path(write))
+
+    def _path(self, write: KeyWrite) -> Path:
         left = "-" if write.after is None else hashlib.sha256(write.after).hexdigest()
         suffix = "" if write.before is not None else _NONE
-        if not self._part.exists():  # the second file of one operation
-            os.close(os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        self._part.write_bytes(write.before or b"")
-        self._part.rename(self._directory / f"{self._name}~{_words(write.file)}~{left}{suffix}")
+        return self._directory / f"{self._name}~{_words(write.file)}~{left}{suffix}"
 
-    def discard(self) -> None:
-        """Leave nothing half-written behind."""
-        with contextlib.suppress(OSError):
-            self._part.unlink()
+    def _open(self) -> None:
+        os.close(os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+
+    def _forget(self, *files: str) -> None:
+        for path in [self._expected.pop(file) for file in files if file in self._expected]:
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+    def _refusal(self, error: OSError) -> ActionRefused:
+        return ActionRefused(
+            f"nothing was sent: what was there before could not be kept in {self._directory} ({error.strerror})"
+        )
 
 
 def _words(*words: str) -> str:

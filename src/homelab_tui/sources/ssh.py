@@ -21,6 +21,7 @@ from homelab_tui.domain.errors import (
 )
 from homelab_tui.domain.keys import (
     AccountKeys,
+    BeforeWrite,
     HostKey,
     HostKeyState,
     KeyRecipe,
@@ -29,6 +30,7 @@ from homelab_tui.domain.keys import (
     Proof,
     ProofState,
     PublicKey,
+    no_matter,
 )
 from homelab_tui.domain.nodes import Node, NodeFacts
 from homelab_tui.domain.secrets import Secret
@@ -157,12 +159,14 @@ class SshSource(Administers):
 
         return await self._sessions.with_session(node, body)
 
-    async def add_key(self, node: Node, key: PublicKey, *, password: Secret | None = None) -> KeyWrite:
+    async def add_key(
+        self, node: Node, key: PublicKey, *, password: Secret | None = None, before_write: BeforeWrite = no_matter
+    ) -> KeyWrite:
         """Appends one line to authorized_keys by compare-and-swap; every other byte stays.
 
         A link that breaks in the middle leaves it open whether the line is there: then the file is read again.
         """
-        attempts = Attempts()
+        attempts = Attempts(before_write)
 
         def body(session: Session) -> KeyWrite:
             write, reading = add_line(session, key, attempts)
@@ -180,13 +184,19 @@ class SshSource(Administers):
         return attempts.judge(again)
 
     async def remove_key(
-        self, node: Node, fingerprint: str, *, using: PublicKey | None = None, dry_run: bool = False
+        self,
+        node: Node,
+        fingerprint: str,
+        *,
+        using: PublicKey | None = None,
+        dry_run: bool = False,
+        before_write: BeforeWrite = no_matter,
     ) -> KeyRemoval:
         """Takes every line about a key out of the files that sshd reads; `using` is the one key to log in with.
 
         Raises SourceRefused where that could lock the account; then nothing was written.
         """
-        removals = Removals()
+        removals = Removals(before_write)
 
         def body(session: Session) -> KeyRemoval:
             removal, reading = remove_key(session, fingerprint, removals, dry_run=dry_run)

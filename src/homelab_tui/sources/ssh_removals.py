@@ -10,7 +10,7 @@ from homelab_tui.domain.authorized_keys import Line, parse_authorized_keys, with
 from homelab_tui.domain.errors import SourceConflict, SourceError, SourceRefused
 from homelab_tui.domain.key_blobs import fingerprint
 from homelab_tui.domain.key_guards import lock_out
-from homelab_tui.domain.keys import KeyRemoval, KeyWrite
+from homelab_tui.domain.keys import BeforeWrite, KeyRemoval, KeyWrite
 from homelab_tui.sources.ssh_account import AccountReading, FileReading, file_faults
 from homelab_tui.sources.ssh_limits import PASSWORD_METHODS
 from homelab_tui.sources.ssh_routes import printable
@@ -21,7 +21,8 @@ from homelab_tui.sources.ssh_writes import MAX_WRITE_TRIES, read_account, swap
 class Removals:
     """The files written so far, for the case that the link breaks before an answer comes."""
 
-    def __init__(self) -> None:
+    def __init__(self, before_write: BeforeWrite) -> None:
+        self.before_write = before_write
         self.done: list[KeyWrite] = []
         self.pending: KeyWrite | None = None
 
@@ -98,14 +99,16 @@ def restore_file(
 
 
 def _swap(session: Session, file: FileReading, after: bytes, removals: Removals) -> bool:
-    removals.pending = KeyWrite(True, f"removed from {file.name}", file.data, after, file.name)
+    write = KeyWrite(True, f"removed from {file.name}", file.data, after, file.name)
+    removals.before_write(write)
+    removals.pending = write
     try:
         swapped = swap(session, file.name, file.data, after)
     except SourceRefused:
         removals.pending = None
         raise
     if swapped:
-        removals.done.append(removals.pending)
+        removals.done.append(write)
     removals.pending = None
     return swapped
 

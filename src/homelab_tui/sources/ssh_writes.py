@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from homelab_tui.domain.authorized_keys import Line, LineKind, lines_about, with_key
 from homelab_tui.domain.errors import SourceConflict, SourceError, SourceGarbled, SourceRefused
-from homelab_tui.domain.keys import KeyWrite, PublicKey
+from homelab_tui.domain.keys import BeforeWrite, KeyWrite, PublicKey
 from homelab_tui.domain.public_keys import key_line
 from homelab_tui.sources.ssh_account import AccountReading, FileReading, file_faults, no_answer, parse_account
 from homelab_tui.sources.ssh_commands import Output
@@ -39,7 +39,8 @@ def read_account(session: Session) -> AccountReading:
 class Attempts:
     """What was sent to be written, for the case that the link breaks before the answer comes."""
 
-    def __init__(self) -> None:
+    def __init__(self, before_write: BeforeWrite) -> None:
+        self.before_write = before_write
         self.last: KeyWrite | None = None
 
     def judge(self, again: KeyWrite) -> KeyWrite:
@@ -67,6 +68,7 @@ def add_line(session: Session, key: PublicKey, attempts: Attempts) -> tuple[KeyW
             raise SourceRefused(f"{session.where}: {file.name} {file.trouble}; nothing was written")
         after = with_key(file.data, key_line(key))
         write = KeyWrite(True, _added(reading, file, after, session.server_version), file.data, after, file.name)
+        attempts.before_write(write)
         attempts.last = write
         if swap(session, file.name, file.data, after):
             return write, reading
