@@ -68,9 +68,36 @@ def parse_snmprec(lines: Iterable[str]) -> dict[Oid, Any]:
     return rows
 
 
-def read_snmprec(path: Path) -> dict[Oid, Any]:
-    """A recording from a file."""
-    return parse_snmprec(path.read_text(encoding="utf-8", errors="replace").splitlines())
+_NUMBERS: dict[str, Any] = {"INTEGER": Integer32, "Counter32": Counter32, "Gauge32": Gauge32}
+
+
+def parse_walk(lines: Iterable[str]) -> dict[Oid, Any]:
+    """The text of `snmpbulkwalk -On`. Its "No Such Object" lines become that answer, where they stand."""
+    rows: dict[Oid, Any] = {}
+    for line in lines:
+        name, _, rest = line.strip("\r\n").partition(" = ")
+        word, _, value = rest.partition(": ")
+        if rest.startswith("No Such"):
+            rows[oid(name)] = noSuchObject if "Object" in rest else noSuchInstance
+        elif rest == '""':
+            rows[oid(name)] = OctetString(b"")
+        elif word == "Hex-STRING":
+            rows[oid(name)] = OctetString(bytes.fromhex(value))
+        elif word == "STRING":
+            rows[oid(name)] = OctetString(value.strip('"').encode())
+        elif word == "OID":
+            rows[oid(name)] = ObjectIdentifier(oid(value))
+        elif word == "Timeticks":
+            rows[oid(name)] = TimeTicks(int(value[1 : value.index(")")]))
+        elif word in _NUMBERS:
+            rows[oid(name)] = _NUMBERS[word](int(value))
+    return rows
+
+
+def read_recording(path: Path) -> dict[Oid, Any]:
+    """A recording from a file: snmpsim's `.snmprec`, else the text of a walk."""
+    parse = parse_snmprec if path.suffix == ".snmprec" else parse_walk
+    return parse(path.read_text(encoding="utf-8", errors="replace").splitlines())
 
 
 @dataclass(slots=True)

@@ -10,7 +10,8 @@ from homelab_tui.domain.poe import Detection, PoePort, SwitchReading, budget_mw,
 from homelab_tui.sources.power_ethernet import PORT_ENTRY, read_switch
 from homelab_tui.sources.power_supplies import MAIN_ENTRY
 from homelab_tui.sources.snmp_values import Value
-from homelab_tui.sources.switch_profiles import GENERIC, Oid, PortTable, VendorProfile, profile_for
+from homelab_tui.sources.switch_profiles import GENERIC, profile_for
+from homelab_tui.sources.vendor_tables import Oid, PortTable, VendorProfile
 
 Cells = dict[Oid, Value]
 

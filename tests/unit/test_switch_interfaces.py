@@ -29,7 +29,8 @@ from homelab_tui.sources.switch_interfaces import (
     proven,
     zipped,
 )
-from homelab_tui.sources.switch_profiles import GENERIC, Oid, VendorProfile, profile_for
+from homelab_tui.sources.switch_profiles import GENERIC, profile_for
+from homelab_tui.sources.vendor_tables import Oid, VendorProfile
 
 ETHERNET, VLAN = 6, 53
 TP_LINK = profile_for((1, 3, 6, 1, 4, 1, 11863, 5, 190))
@@ -50,7 +51,7 @@ def keys(count: int, first: int = 1, group: int = 1) -> tuple[PortKey, ...]:
 
 
 def mapped(ports: tuple[PortKey, ...], table: dict[int, InterfaceRow], profile: VendorProfile) -> dict[PortKey, int]:
-    return proven(candidates(ports, profile), table, profile)
+    return next((found for each in candidates(ports, profile) if (found := proven(each, table))), {})
 
 
 def test_ports_whose_numbers_are_interfaces_are_those_interfaces() -> None:
@@ -94,6 +95,24 @@ def test_an_offset_counts_only_when_the_names_agree() -> None:
 def test_a_slot_factor_counts_only_when_the_names_agree() -> None:
     table = rows({1001: "1:1", 1002: "1:2", 2001: "2:1"})
     assert mapped(((1, 1), (1, 2), (2, 1)), table, EXTREME) == {(1, 1): 1001, (1, 2): 1002, (2, 1): 2001}
+
+
+def test_ports_that_are_numbered_as_their_interfaces_count_where_the_slot_factor_does_not() -> None:
+    table = rows({1039: "1:39", 1040: "1:40"})
+    assert mapped(((1, 1039), (1, 1040)), table, EXTREME) == {(1, 1039): 1039, (1, 1040): 1040}
+    assert mapped(((1, 1039), (1, 1040)), rows({1039: "1:40", 1040: "1:39"}), EXTREME) == {}
+
+
+def untyped(names: dict[int, str]) -> dict[int, InterfaceRow]:
+    return {index: InterfaceRow(index, None, name) for index, name in names.items()}
+
+
+def test_an_agent_without_types_is_believed_by_its_names_alone() -> None:
+    names = {number: f"1/0/{number}" for number in range(1, 5)}
+    assert mapped(keys(4), untyped(names), GENERIC) == {(1, number): number for number in range(1, 5)}
+    assert mapped(keys(4), untyped(names | {4: "lag 4"}), GENERIC) == {}, "a trunk is no port"
+    assert mapped(keys(4), untyped(names | {4: "uplink"}), GENERIC) == {}, "a name without a number proves nothing"
+    assert mapped(keys(4), untyped(dict.fromkeys(range(1, 5), "")), GENERIC) == {}
 
 
 def test_as_many_sockets_as_ports_are_taken_side_by_side() -> None:
@@ -197,3 +216,15 @@ def test_a_neighbour_counts_where_its_local_port_is_an_interfaces_name() -> None
         (*LLDP_REMOTE_NAME, 5, 1, 9): b"",
     }
     assert neighbours(cells, {101: "gi1", 102: "gi2", 103: "twice", 104: "twice"}) == ((101, "rpi01"),)
+
+
+def test_without_any_local_names_a_neighbour_counts_where_bridge_port_and_interface_are_one_number() -> None:
+    cells: dict[Oid, Value] = {
+        (*BASE_PORT_IF_INDEX, 12): 12,
+        (*BASE_PORT_IF_INDEX, 13): 10113,
+        (*LLDP_REMOTE_NAME, 6665720, 12, 323): b"rpi12",
+        (*LLDP_REMOTE_NAME, 6665721, 13, 324): b"rpi13",
+        (*LLDP_REMOTE_NAME, 6665722, 14, 325): b"rpi14",
+    }
+    assert neighbours(cells, {}) == ((12, "rpi12"),)
+    assert neighbours({**cells, (*LLDP_LOCAL_PORT_ID, 1): b"gi1"}, {}) == (), "an agent that tells ids is held to them"

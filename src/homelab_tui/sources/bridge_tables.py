@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from homelab_tui.sources.snmp_values import Cells, Value, number, text
-from homelab_tui.sources.switch_profiles import Oid
+from homelab_tui.sources.vendor_tables import Oid
 
 Q_BRIDGE_PORT: Oid = (1, 3, 6, 1, 2, 1, 17, 7, 1, 2, 2, 1, 2)
 """dot1qTpFdbPort.vlan.mac(6) → bridge port"""
@@ -38,14 +38,17 @@ def mac_ports(cells: Cells, if_index_offset: int | None = None) -> tuple[tuple[s
 
 
 def neighbours(cells: Cells, if_names: Mapping[int, str]) -> tuple[tuple[int, str], ...]:
-    """(ifIndex, LLDP system name) pairs, sorted. A local port counts only where its id is an interface's name.
+    """(ifIndex, LLDP system name) pairs, sorted. A local port counts where its id is an interface's name.
 
-    lldpLocPortNum often equals the ifIndex and often does not, so it is not used by itself.
+    lldpLocPortNum is said to be the bridge port's number or the ifIndex, and often is neither. An agent that tells no
+    ids at all is believed where both would be the same.
     """
     indexes: dict[str, int | None] = {}
     for index, name in if_names.items():
         indexes[name] = None if name in indexes else index
     local = {oid[-1]: indexes.get(text(value) or "") for oid, value in _under(cells, LLDP_LOCAL_PORT_ID, 1)}
+    if not local:
+        local = {oid[-1]: index for oid, index in _numbers(cells, BASE_PORT_IF_INDEX, 1) if oid[-1] == index}
     pairs = set()
     for oid, value in _under(cells, LLDP_REMOTE_NAME, 3):
         if_index, system = local.get(oid[-2]), text(value)

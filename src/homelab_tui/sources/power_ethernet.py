@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from homelab_tui.domain.poe import Detection, PoePort, PortRef, SwitchReading
 from homelab_tui.sources.power_supplies import compare_groups, groups
 from homelab_tui.sources.snmp_values import Cells, Findings, PortKey, Value, number, text
-from homelab_tui.sources.switch_profiles import ClassColumn, Column, Oid, PortIndex, PortTable, VendorProfile
+from homelab_tui.sources.vendor_tables import ClassColumn, Column, Oid, PortIndex, PortTable, VendorProfile
 
 POWER_ETHERNET: Oid = (1, 3, 6, 1, 2, 1, 105)
 PORT_ENTRY: Oid = (*POWER_ETHERNET, 1, 1, 1)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from homelab_tui.domain.poe import PoePort, PseGroup
 from homelab_tui.sources.snmp_values import Cells, Findings
-from homelab_tui.sources.switch_profiles import Oid, VendorProfile
+from homelab_tui.sources.vendor_tables import Oid, VendorProfile
 
 MAIN_ENTRY: Oid = (1, 3, 6, 1, 2, 1, 105, 1, 3, 1, 1)
 """pethMainPseEntry: .column.group; one arc lower than the ports' entry."""

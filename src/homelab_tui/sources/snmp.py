@@ -19,7 +19,7 @@ from homelab_tui.sources.snmp_sessions import STATUS_NAMES, SnmpSession, StatusE
 from homelab_tui.sources.snmp_tables import SwitchIdentity, identify, read_figures, read_states
 from homelab_tui.sources.snmp_topologies import Topology, read_topology
 from homelab_tui.sources.snmp_values import PortKey, Value
-from homelab_tui.sources.switch_profiles import Oid, PortIndex
+from homelab_tui.sources.vendor_tables import Oid, PortIndex
 
 _NAMES_LAST_S = 60.0
 """How long names and the mapping to interfaces are believed."""

@@ -7,7 +7,7 @@ from homelab_tui.sources import switch_interfaces as ifs
 from homelab_tui.sources.snmp_sessions import SnmpSession
 from homelab_tui.sources.snmp_values import Cells, PortKey, Value, number, text
 from homelab_tui.sources.switch_interfaces import InterfaceRow
-from homelab_tui.sources.switch_profiles import Oid, PortIndex, PortTable, VendorProfile
+from homelab_tui.sources.vendor_tables import Oid, PortIndex, PortTable, VendorProfile
 
 _MAX_INTERFACES = 2_000
 
@@ -73,7 +73,8 @@ async def _labels(session: SnmpSession, indexes: Sequence[int]) -> dict[int, str
 
 async def _rows_of(session: SnmpSession, indexes: Sequence[int]) -> dict[int, InterfaceRow]:
     cells = await session.get_column(ifs.IF_TYPE, indexes)
-    if len(cells) == len(indexes):
+    # All, or none at all: there are agents that tell no types, and then the names alone must prove it.
+    if len(cells) in (0, len(indexes)):
         cells |= await _names(session, indexes)
     return ifs.interface_rows(cells)
 
@@ -90,10 +91,11 @@ async def _columns(session: SnmpSession, columns: Sequence[Oid], indexes: Sequen
 
 
 async def _by_number(session: SnmpSession, keys: tuple[PortKey, ...], profile: VendorProfile) -> dict[PortKey, int]:
-    wanted = ifs.candidates(keys, profile)
-    if not wanted:
-        return {}
-    return ifs.proven(wanted, await _rows_of(session, sorted(set(wanted.values()))), profile)
+    for wanted in ifs.candidates(keys, profile):
+        found = ifs.proven(wanted, await _rows_of(session, sorted(set(wanted.if_index.values()))))
+        if found:
+            return found
+    return {}
 
 
 async def _by_count(session: SnmpSession, keys: tuple[PortKey, ...]) -> dict[PortKey, int]:

@@ -14,7 +14,7 @@ from homelab_tui.domain.errors import (
 )
 from homelab_tui.sources.snmp_engines import Address, SnmpEngine
 from homelab_tui.sources.snmp_values import Value
-from homelab_tui.sources.switch_profiles import Oid
+from homelab_tui.sources.vendor_tables import Oid
 
 MAX_ROWS = 20_000
 """No table that is read here is longer; an agent that goes on for ever is stopped."""

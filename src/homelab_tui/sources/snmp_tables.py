@@ -7,7 +7,8 @@ from homelab_tui.sources import power_ethernet as peth
 from homelab_tui.sources.power_supplies import MAIN_ENTRY
 from homelab_tui.sources.snmp_sessions import SnmpSession, StatusError
 from homelab_tui.sources.snmp_values import Value, text
-from homelab_tui.sources.switch_profiles import Oid, PortTable, VendorProfile, profile_for
+from homelab_tui.sources.switch_profiles import profile_for
+from homelab_tui.sources.vendor_tables import Oid, PortTable, VendorProfile
 
 SYS_DESCR: Oid = (1, 3, 6, 1, 2, 1, 1, 1, 0)
 SYS_OBJECT_ID: Oid = (1, 3, 6, 1, 2, 1, 1, 2, 0)

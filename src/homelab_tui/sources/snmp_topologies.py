@@ -29,7 +29,11 @@ async def read_topology(
     told = await session.walk(tables.LLDP_REMOTE_NAME, note)
     names: dict[int, str] = {}
     if told:
-        told |= await session.walk(tables.LLDP_LOCAL_PORT_ID, note)
-        cells = await session.walk(IF_NAME, note)
-        names = {oid[-1]: name for oid, cell in cells.items() if (name := text(cell))}
+        local = await session.walk(tables.LLDP_LOCAL_PORT_ID, note)
+        if local:
+            told |= local
+            cells = await session.walk(IF_NAME, note)
+            names = {oid[-1]: name for oid, cell in cells.items() if (name := text(cell))}
+        else:
+            told |= learnt or await session.walk(tables.BASE_PORT_IF_INDEX, note)
     return Topology(mac_ports=tables.mac_ports(learnt, if_index_offset), neighbours=tables.neighbours(told, names))

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from homelab_tui.sources.switch_profiles import Oid
+from homelab_tui.sources.vendor_tables import Oid
 
 Value = int | bytes | Oid
 """One SNMP value: numbers, octets, or an object identifier. A missing value is not in the mapping."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from homelab_tui.sources.snmp_values import Cells, PortKey, number, text
-from homelab_tui.sources.switch_profiles import Oid, VendorProfile
+from homelab_tui.sources.vendor_tables import Oid, VendorProfile
 
 IF_ENTRY: Oid = (1, 3, 6, 1, 2, 1, 2, 2, 1)
 IF_X_ENTRY: Oid = (1, 3, 6, 1, 2, 1, 31, 1, 1, 1)
@@ -47,8 +47,9 @@ class InterfaceRow:
 
     @property
     def is_ethernet_port(self) -> bool:
-        """Whether this is a socket on the front, as far as type and name tell."""
-        return self.type in _ETHERNET_TYPES and not _NOT_A_PORT.search(self.name or "")
+        """Whether this is a socket on the front, as far as type and name tell; without both it is not."""
+        is_ethernet = self.type in _ETHERNET_TYPES if self.type is not None else bool(self.name)
+        return is_ethernet and not _NOT_A_PORT.search(self.name or "")
 
     @property
     def last_number(self) -> int | None:
@@ -77,34 +78,52 @@ def interface_rows(cells: Cells) -> dict[int, InterfaceRow]:
     return rows
 
 
-def candidates(keys: Sequence[PortKey], profile: VendorProfile) -> dict[PortKey, int]:
-    """The ifIndex that each port would have by its vendor's rule, else by its own number; to be proven by `proven`."""
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An ifIndex for every port, not proven yet."""
+
+    if_index: Mapping[PortKey, int]
+    is_computed: bool = False
+    """It follows from the port's number by the vendor's rule; else the number itself is the index."""
+    is_documented: bool = False
+    """The vendor says that the port's number is the index."""
+
+
+def candidates(keys: Sequence[PortKey], profile: VendorProfile) -> tuple[Candidate, ...]:
+    """What each port's ifIndex may be: by its vendor's rule, else its own number. Each is to be proven, in order."""
+    found = []
     if profile.if_index_offset is not None:
-        return {(group, port): profile.if_index_offset + port for group, port in keys}
+        found.append(Candidate({(group, port): profile.if_index_offset + port for group, port in keys}, True))
     if profile.if_index_group_factor is not None:
-        return {(group, port): group * profile.if_index_group_factor + port for group, port in keys}
-    if profile.index_is_if_index or all(group == 1 for group, _ in keys):
-        return {(group, port): port for group, port in keys}
-    return {}
+        factor = profile.if_index_group_factor
+        found.append(Candidate({(group, port): group * factor + port for group, port in keys}, True))
+    if profile.index_is_if_index or (not found and all(group == 1 for group, _ in keys)):
+        found.append(Candidate({(g, port): port for g, port in keys}, is_documented=profile.index_is_if_index))
+    elif profile.if_index_group_factor is not None:
+        # Some of these vendors' agents index the ports by the interface itself.
+        found.append(Candidate({(group, port): port for group, port in keys}))
+    return tuple(found)
 
 
-def proven(
-    wanted: Mapping[PortKey, int], rows: Mapping[int, InterfaceRow], profile: VendorProfile
-) -> dict[PortKey, int]:
-    """`wanted` if IF-MIB agrees, else nothing: one port that does not fit makes all the others doubtful.
+def proven(wanted: Candidate, rows: Mapping[int, InterfaceRow]) -> dict[PortKey, int]:
+    """The candidate's indexes if IF-MIB agrees, else nothing: one port that does not fit makes all the others doubtful.
 
     Every index must be an Ethernet port. Where the vendor computes it from the port's number, the interface's name has
-    to end in that number; where the index is taken as it is, the names' numbers must run in step with the indexes.
+    to end in that number; where the index is taken as it is, the names' numbers must run in step with the indexes. An
+    agent that tells no types must have such names.
     """
-    found = {key: rows[index] for key, index in wanted.items() if index in rows and rows[index].is_ethernet_port}
-    if not wanted or len(found) != len(wanted):
+    indexes = wanted.if_index
+    found = {key: rows[index] for key, index in indexes.items() if index in rows and rows[index].is_ethernet_port}
+    if not indexes or len(found) != len(indexes):
         return {}
-    computed = profile.if_index_offset is not None or profile.if_index_group_factor is not None
-    if computed and any(row.last_number not in (None, key[1]) for key, row in found.items()):
+    if wanted.is_computed:
+        fits = all(row.last_number in (None, key[1]) for key, row in found.items())
+    else:
+        fits = wanted.is_documented or _in_step(list(found.values()))
+    untyped = any(row.type is None for row in found.values())
+    if not fits or (untyped and any(row.last_number is None for row in found.values())):
         return {}
-    if not computed and not profile.index_is_if_index and not _in_step(list(found.values())):
-        return {}
-    return dict(wanted)
+    return dict(indexes)
 
 
 def _in_step(rows: Sequence[InterfaceRow]) -> bool:

@@ -4,121 +4,22 @@ RFC 3621 has no power per port, so watts always come from a vendor's own table. 
 a vendor's table is never tried on another vendor's switch (TP-Link stops answering for a while when asked the unknown).
 """
 
-from dataclasses import dataclass, replace
-from enum import Enum
+from dataclasses import replace
 
 from homelab_tui.domain.poe import Detection
-
-Oid = tuple[int, ...]
-"""An object identifier as its numbers."""
+from homelab_tui.sources.vendor_tables import (
+    AdminColumn,
+    ClassColumn,
+    Column,
+    Oid,
+    PortIndex,
+    PortTable,
+    StatusColumn,
+    SupplyTable,
+    VendorProfile,
+)
 
 _ENTERPRISES: Oid = (1, 3, 6, 1, 4, 1)
-
-
-class PortIndex(Enum):
-    """How the rows of a vendor's table are numbered."""
-
-    GROUP_AND_PORT = 2
-    """As pethPsePortTable: group, port."""
-    PORT = 1
-    """One number: the port; its group is 1."""
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A numeric column: its value times `factor` is mW, mV or mA."""
-
-    number: int
-    factor: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class AdminColumn:
-    """The column that enables a port's power."""
-
-    number: int
-    on: tuple[int, ...]
-    """Values that mean enabled; the first one is written to switch on."""
-    off: tuple[int, ...]
-    """Values that mean disabled; the first one is written to switch off."""
-    writable: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class StatusColumn:
-    """The column that tells what a port does, as numbers or as text."""
-
-    number: int
-    codes: tuple[tuple[int, Detection], ...] = ()
-    texts: tuple[tuple[str, Detection], ...] = ()
-    """(beginning of the text in lower case, meaning), the first match counts."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClassColumn:
-    """The column of the power class, as the plain class number."""
-
-    number: int
-    undefined: tuple[int, ...] = ()
-    """Values that mean: no class."""
-
-
-@dataclass(frozen=True, slots=True)
-class PortTable:
-    """One vendor table with a row per PoE port. A column that the vendor lacks is None."""
-
-    entry: Oid
-    """The row's object; a cell is entry.column.index."""
-    power: Column | None = None
-    voltage: Column | None = None
-    current: Column | None = None
-    index: PortIndex = PortIndex.GROUP_AND_PORT
-    admin: AdminColumn | None = None
-    """Read only where the switch has no pethPsePortAdminEnable."""
-    status: StatusColumn | None = None
-    """Read only where the switch has no pethPsePortDetectionStatus."""
-    power_class: ClassColumn | None = None
-    if_index: int | None = None
-    """Column with the port's own ifIndex."""
-    name: int | None = None
-    """Column with the port's name."""
-    physical_entity: int | None = None
-    """Column with the port's entPhysicalIndex, which ENTITY-MIB maps to an ifIndex."""
-
-
-@dataclass(frozen=True, slots=True)
-class SupplyTable:
-    """Where a vendor keeps the budget, when the switch has no pethMainPseTable. Factors lead to mW."""
-
-    entry: Oid
-    budget: Column
-    drawn: Column
-    scalar: bool = False
-    """True: the cells are scalars (index 0) of the whole switch, shown as group 1."""
-
-
-@dataclass(frozen=True, slots=True)
-class VendorProfile:
-    """All that is special about the switches of one vendor."""
-
-    vendor: str
-    object_ids: tuple[Oid, ...] = ()
-    """sysObjectID prefixes."""
-    tables: tuple[PortTable, ...] = ()
-    """Tried in this order; the first that has rows is this switch's."""
-    supplies: SupplyTable | None = None
-    has_rfc3621: bool = True
-    """False: never ask for POWER-ETHERNET-MIB."""
-    index_is_if_index: bool = False
-    """The port's index is its ifIndex, in every group."""
-    if_index_offset: int | None = None
-    """ifIndex = offset + port."""
-    if_index_group_factor: int | None = None
-    """ifIndex = group × factor + port."""
-    extra_detections: tuple[tuple[int, Detection], ...] = ()
-    """Values outside RFC 3621's enumeration whose meaning this vendor documents."""
-    max_repetitions: int = 25
-    """Rows per GETBULK; small for agents that are known to be slow."""
 
 
 def _vendor(*numbers: int) -> Oid:
@@ -306,6 +207,18 @@ PROFILES = (
         vendor="H3C / HPE Comware",
         object_ids=(_vendor(25506),),
         tables=(PortTable(entry=_vendor(25506, 2, 14, 1, 1), power=Column(5)),),
+    ),
+    VendorProfile(
+        vendor="Enterasys",
+        object_ids=(_vendor(5624),),
+        tables=(PortTable(entry=_vendor(5624, 1, 2, 50, 1, 5, 1, 1), power=Column(2)),),
+    ),
+    VendorProfile(
+        vendor="Avaya",
+        object_ids=(_vendor(45), _vendor(2272)),
+        tables=(
+            PortTable(entry=_vendor(45, 5, 8, 1, 1, 1), power=Column(7), current=Column(6), voltage=Column(5, 100)),
+        ),
     ),
     VendorProfile(vendor="Huawei", object_ids=(_vendor(2011),), tables=(_HUAWEI,), index_is_if_index=True),
 )
