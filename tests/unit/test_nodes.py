@@ -13,10 +13,9 @@ from homelab_tui.domain.poe import Detection, PoePort, PortRef, SwitchReading
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import ClusterJobs, LabState
 from homelab_tui.engine.lab import Lab, Sources
-from homelab_tui.engine.nodes import cloned_machine_ids, find_node, kube_node_of, node_views, port_of
+from homelab_tui.engine.nodes import cloned_machine_ids, find_node, kube_node_of, node_views
 from tests.fakes import START, FakeClock, FakeSsh, FakeSwitch
 
-MAC1, MAC2 = "dc:a6:32:00:00:01", "dc:a6:32:00:00:02"
 RPI01 = Node("rpi01", "10.0.0.1")
 RPI02 = Node("rpi02", "10.0.0.2")
 
@@ -25,16 +24,9 @@ def kube(name: str, cluster: str = "nuc", **fields: object) -> KubeNode:
     return KubeNode(cluster, name, f"uid-{cluster}-{name}", True, **fields)  # type: ignore[arg-type]
 
 
-def switch(name: str = "sw1", **fields: object) -> SwitchReading:
-    ports = tuple(
-        PoePort(PortRef(name, 1, n), admin_on=True, detection=Detection.DELIVERING, if_index=100 + n)
-        for n in range(1, 9)
-    )
-    return replace(SwitchReading(name, "snmp", ports), **fields)  # type: ignore[arg-type]
-
-
-def labelled(reading: SwitchReading, labels: dict[int, str]) -> SwitchReading:
-    return replace(reading, ports=tuple(replace(p, label=labels.get(p.ref.port)) for p in reading.ports))
+def switch() -> SwitchReading:
+    ports = tuple(PoePort(PortRef("sw1", 1, n), admin_on=True, detection=Detection.DELIVERING) for n in range(1, 9))
+    return SwitchReading("sw1", "snmp", ports)
 
 
 def facts(machine_id: str | None = None, *macs: str, hostname: str | None = None) -> NodeFacts:
@@ -95,74 +87,6 @@ def test_an_object_that_another_box_owns_by_machine_id_is_not_given_away_by_name
     views = {view.node.name: view for view in node_views(state, {}, 180)}
     assert views["rpi01"].kubernetes is None
     assert views["rpi02"].kubernetes is not None
-
-
-# The port
-
-
-def test_the_configuration_decides_even_if_labels_disagree() -> None:
-    reading = labelled(switch(), {5: "rpi01"})
-    port, note = port_of(replace(RPI01, poe=PortRef("sw1", 1, 3)), None, [reading])
-    assert port is not None
-    assert (port.ref.port, note) == (3, None)
-    assert port_of(replace(RPI01, poe=PortRef("sw2", 1, 3)), None, [reading]) == (None, None)
-
-
-def test_a_label_that_is_the_nodes_name_decides_next() -> None:
-    port, note = port_of(RPI01, None, [labelled(switch(), {5: "RPI01", 6: "rpi01 spare"})])
-    assert port is not None
-    assert (port.ref.port, note) == (5, "by the port's label")
-
-
-def test_the_same_label_on_two_switches_is_nobody() -> None:
-    both = [labelled(switch("sw1"), {5: "rpi01"}), labelled(switch("sw2"), {2: "rpi01"})]
-    assert port_of(RPI01, None, both) == (None, None)
-
-
-def test_the_mac_table_decides_after_labels() -> None:
-    reading = switch(mac_ports=((MAC1, 104), (MAC1, 104), (MAC2, 105)))
-    port, note = port_of(RPI01, facts(None, MAC1.upper()), [reading])
-    assert port is not None
-    assert (port.ref.port, note) == (4, "by the switch's MAC table")
-
-
-def test_a_mac_on_two_ports_is_nobody() -> None:
-    assert port_of(RPI01, facts(None, MAC1), [switch(mac_ports=((MAC1, 104), (MAC1, 105)))]) == (None, None)
-    two = [switch("sw1", mac_ports=((MAC1, 104),)), switch("sw2", mac_ports=((MAC1, 102),))]
-    assert port_of(RPI01, facts(None, MAC1), two) == (None, None)
-
-
-def test_an_uplink_does_not_feed_a_node_that_is_behind_it() -> None:
-    many = tuple((f"02:00:00:00:00:{n:02x}", 108) for n in range(20))
-    assert port_of(RPI01, facts(None, MAC1), [switch(mac_ports=((MAC1, 108), *many))]) == (None, None)
-    shared = switch(mac_ports=((MAC1, 108), (MAC2, 108)))
-    assert port_of(RPI01, facts(None, MAC1), [shared], foreign_macs={MAC2}) == (None, None)
-
-
-def test_behind_two_switches_the_edge_port_is_found() -> None:
-    core = switch("core", mac_ports=((MAC1, 108), (MAC2, 108)))
-    edge = switch("edge", mac_ports=((MAC1, 101), (MAC2, 102)))
-    port, _ = port_of(RPI01, facts(None, MAC1), [core, edge], foreign_macs={MAC2})
-    assert port is not None
-    assert str(port.ref) == "edge/1"
-
-
-def test_a_port_that_the_configuration_gives_to_another_node_is_not_guessed() -> None:
-    reading = switch(mac_ports=((MAC1, 104),))
-    assert port_of(RPI01, facts(None, MAC1), [reading], taken={PortRef("sw1", 1, 4)}) == (None, None)
-
-
-def test_lldp_is_the_last_to_be_asked_and_ambiguity_is_nobody() -> None:
-    port, note = port_of(RPI01, None, [switch(neighbours=((106, "rpi01.home"), (107, "rpi010")))])
-    assert port is not None
-    assert (port.ref.port, note) == (6, "by LLDP")
-    assert port_of(RPI01, None, [switch(neighbours=((106, "rpi01"), (107, "rpi01")))]) == (None, None)
-
-
-def test_ports_without_a_row_in_if_mib_match_nothing() -> None:
-    reading = switch(mac_ports=((MAC1, 104),))
-    blind = replace(reading, ports=tuple(replace(p, if_index=None) for p in reading.ports))
-    assert port_of(RPI01, facts(None, MAC1), [blind]) == (None, None)
 
 
 # Witnesses

@@ -1,5 +1,7 @@
 """Whether one more PoE+ HAT fits: by what classes reserve, never by what is drawn."""
 
+from dataclasses import replace
+
 import pytest
 
 from homelab_tui.domain.poe import Detection, PoePort, PortRef, PseGroup, SwitchReading, has_room
@@ -30,3 +32,37 @@ def reading(budget_w: int | None, *classes: int | None, idle: int = 0) -> Switch
 )
 def test_room_is_counted_as_the_switch_reserves_it(told: SwitchReading, fits: bool | None) -> None:
     assert has_room(told) is fits
+
+
+def in_group(told: SwitchReading, group: int) -> SwitchReading:
+    ports = tuple(replace(port, ref=replace(port.ref, group=group)) for port in told.ports)
+    return replace(told, ports=ports, groups=tuple(replace(each, group=group) for each in told.groups))
+
+
+def stack(*boxes: SwitchReading) -> SwitchReading:
+    numbered = [in_group(box, number) for number, box in enumerate(boxes, start=1)]
+    groups = tuple(group for box in numbered for group in box.groups)
+    return replace(boxes[0], ports=tuple(port for box in numbered for port in box.ports), groups=groups)
+
+
+@pytest.mark.parametrize(
+    ("boxes", "fits"),
+    [
+        ((reading(80, 4, 4), reading(80, 4, 4)), False),
+        ((reading(80, 4, 4), reading(90, 4, 4)), True),
+        ((reading(80, 4, 4), reading(90, None)), None),
+        ((reading(80, 4, 4), reading(None, 4)), None),
+    ],
+)
+def test_what_is_left_of_two_supplies_does_not_add_up(boxes: tuple[SwitchReading, ...], fits: bool | None) -> None:
+    assert has_room(stack(*boxes)) is fits
+
+
+def test_what_is_drawn_rules_it_out_where_no_classes_are_told() -> None:
+    told = reading(120, None)
+    assert has_room(replace(told, groups=(PseGroup(1, budget_mw=120_000, drawn_mw=91_000),))) is False
+    assert has_room(replace(told, groups=(PseGroup(1, budget_mw=120_000, drawn_mw=80_000),))) is None
+
+
+def test_a_supply_that_does_not_operate_has_no_room() -> None:
+    assert has_room(replace(reading(120), groups=(PseGroup(1, budget_mw=120_000, operates=False),))) is False

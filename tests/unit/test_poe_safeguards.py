@@ -111,6 +111,13 @@ async def test_a_port_behind_which_another_node_was_learnt_is_refused(world: Wor
     assert "rpi04" in await world.refusals("cycle", "rpi03")
 
 
+async def test_a_node_whose_address_was_learnt_elsewhere_wants_the_ports_name_typed(world: World) -> None:
+    world.switch.mac_ports = (("dc:a6:32:00:00:03", 107),)
+    plan = world.lab.poe.plan("cycle", [await world.target("rpi03")])
+    assert (plan.confirm_name, plan.is_allowed) == ("sw1/3", True)
+    assert "its address was learnt on sw1/7" in "; ".join(plan.warnings)
+
+
 async def test_a_switched_off_port_is_not_cycled(world: World) -> None:
     world.switch.ports[3] = replace(world.switch.ports[3], admin_on=False)
     assert "switched off" in await world.refusals("cycle", "rpi03")

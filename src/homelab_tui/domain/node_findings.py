@@ -59,11 +59,12 @@ def fleet(views: Sequence[NodeView]) -> Fleet:
 
 
 def node_findings(view: NodeView, among: Fleet, today: date) -> Findings:
-    """What to say about one node. A node that was not measured has no findings."""
+    """What to say about one node. Of a node that was not measured its cable alone is known."""
     facts = view.facts
     if facts is None:
-        return Findings()
-    warnings, notes = [], []
+        return Findings(view.cabling)
+    warnings: list[str] = list(view.cabling)
+    notes: list[str] = []
     others = [name for name in among.machine_ids.get(facts.machine_id or "", ()) if name != view.node.name]
     if others:
         warnings.append(

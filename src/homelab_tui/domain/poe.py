@@ -121,12 +121,24 @@ def reserved_mw(reading: SwitchReading) -> int | None:
 
 
 def has_room(reading: SwitchReading, power_class: int = 4) -> bool | None:
-    """Whether the budget has room for one more device of a class (4: a PoE+ HAT), as the switch reserves it.
+    """Whether a supply has room for one more device of a class (4: a PoE+ HAT), as the switch reserves it.
 
-    None when the budget, or the class of a port that delivers power, is not told.
+    Each supply of a stack or chassis feeds its own ports, so that what is left of two does not add up. None when it
+    cannot be told: no budget, or a delivering port without a class; what is drawn already may still rule it out.
     """
-    budget = budget_mw(reading)
-    delivering = [port for port in reading.ports if port.delivers_power]
-    if budget is None or any(port.power_class is None for port in delivering):
+    verdicts = [_has_room(group, reading, RESERVED_BY_CLASS_MW[power_class]) for group in reading.groups]
+    if any(verdicts):
+        return True
+    return None if not verdicts or None in verdicts else False
+
+
+def _has_room(group: PseGroup, reading: SwitchReading, wanted_mw: int) -> bool | None:
+    if group.budget_mw is None:
         return None
-    return (reserved_mw(reading) or 0) + RESERVED_BY_CLASS_MW[power_class] <= budget
+    if group.operates is False or (group.drawn_mw or 0) + wanted_mw > group.budget_mw:
+        return False
+    delivering = [port for port in reading.ports if port.delivers_power and port.ref.group == group.group]
+    if any(port.power_class is None for port in delivering):
+        return None
+    reserved = sum(RESERVED_BY_CLASS_MW.get(port.power_class or 0, 0) for port in delivering)
+    return reserved + wanted_mw <= group.budget_mw

@@ -46,7 +46,11 @@ class NodeView:
     metrics: NodeMetrics | None = None
     port: PoePort | None = None
     port_note: str | None = None
-    """How the port was found when it was not declared (ifAlias, MAC table, LLDP)."""
+    """How the port was found when it was not declared (ifAlias, MAC table, LLDP, where it was last)."""
+    port_is_remembered: bool = False
+    """True: the switch does not tell the port now, it did once."""
+    cabling: tuple[str, ...] = ()
+    """What contradicts the configuration's cables (or itself), each in a sentence."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import JobsView, LabState
 from homelab_tui.engine.jobs import Tombstones
 from homelab_tui.engine.nodes import node_views
+from homelab_tui.engine.port_memory import PortMemory
 from homelab_tui.engine.ports import Clock
 from homelab_tui.engine.schedules import next_run
 
@@ -71,7 +72,10 @@ class Silences:
 class Derivation:
     """Fills in the derived parts of a state."""
 
-    def __init__(self, config: Config, clock: Clock, tombstones: Tombstones, silences: Silences) -> None:
+    def __init__(
+        self, config: Config, clock: Clock, tombstones: Tombstones, silences: Silences, ports: PortMemory
+    ) -> None:
+        self._ports = ports
         self._clock = clock
         self._tombstones = tombstones
         self._silences = silences
@@ -89,7 +93,10 @@ class Derivation:
         """The state with `jobs` and `node_views` as they follow from the rest, now."""
         now = self._clock.now()
         state = replace(state, jobs=self._jobs(state, now))
-        return replace(state, node_views=node_views(state, self._silences.seconds(now), self._boot_grace_s))
+        silent_s = self._silences.seconds(now)
+        views = node_views(state, silent_s, self._boot_grace_s, self._ports.last())
+        self._ports.learn(views, (name for name, reading in state.switches if reading.problem is None))
+        return replace(state, node_views=views)
 
     def _jobs(self, state: LabState, now: datetime) -> JobsView:
         """Both worlds merged; not again as long as neither said anything new and hardly any time has passed."""

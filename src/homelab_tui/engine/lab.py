@@ -34,6 +34,7 @@ from homelab_tui.engine.node_actions import NodeActions, NodeLimits, NodeWires
 from homelab_tui.engine.operations import Operations
 from homelab_tui.engine.poe import PoeActions
 from homelab_tui.engine.poller import Poller
+from homelab_tui.engine.port_memory import PortMemory
 from homelab_tui.engine.ports import (
     ActsOnJobs,
     Clock,
@@ -103,7 +104,8 @@ class Lab:
         self.clock: Clock = clock or SystemClock()
         tombstones = Tombstones(self.clock)
         self._silences = Silences(self.clock, config.safety.boot_grace_s, self.wake_node)
-        self.store = Store(empty_state(config), Derivation(config, self.clock, tombstones, self._silences))
+        memory = PortMemory(state_dir, self.clock)
+        self.store = Store(empty_state(config), Derivation(config, self.clock, tombstones, self._silences, memory))
         self.journal = Journal(state_dir, self.clock)
         self.activity = ActivityLog(state_dir, self.clock)
         self.operations = Operations(self.store, self.activity, self.clock, sleep)

@@ -1,19 +1,15 @@
 """Nodes: what is read of them, and the rows that all witnesses give together."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+from homelab_tui.domain.cabling import Cabling, LastPort
 from homelab_tui.domain.errors import UsageError
 from homelab_tui.domain.node_states import Witnesses, node_state
 from homelab_tui.domain.nodes import KubeNode, Node, NodeFacts
-from homelab_tui.domain.poe import PoePort, PortRef, SwitchReading
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import LabState, NodeView
-from homelab_tui.engine.store import reading_of
-
-UPLINK_MACS = 8
-"""A port behind which the switch learnt more addresses than this leads to other devices, not to one."""
 
 
 def find_node(nodes: Sequence[Node], name: str) -> Node:
@@ -26,38 +22,45 @@ def find_node(nodes: Sequence[Node], name: str) -> Node:
     return replace(node, user=user, other_account=user != node.user) if at else node
 
 
-def node_views(state: LabState, silence_s: Mapping[str, float], boot_grace_s: float) -> tuple[NodeView, ...]:
+def node_views(
+    state: LabState,
+    silence_s: Mapping[str, float],
+    boot_grace_s: float,
+    remembered: Mapping[str, LastPort] | None = None,
+) -> tuple[NodeView, ...]:
     """The rows of the Nodes pane, in the configuration's order. Pure.
 
     What a cluster or a switch said before it went away is still shown, but proves nothing about a node's life.
+    `remembered`: on which ports nodes were found earlier.
     """
     kube_nodes = [node for _, reading in state.clusters if reading.value for node in reading.value.nodes]
     fresh_clusters = {name for name, reading in state.clusters if reading.problem is None}
     switches = [reading.value for _, reading in state.switches if reading.value]
     fresh_switches = {name for name, reading in state.switches if reading.problem is None}
     acting = {o.target for o in state.operations if o.is_busy}
-    facts_of = {node.name: reading_of(state.probes, node.name).value for node in state.nodes}
+    probes, reached_of = dict(state.probes), dict(state.reachability)
+    facts_of = {node.name: probes[node.name].value if node.name in probes else None for node in state.nodes}
     cloned = cloned_machine_ids(tuple(facts_of.values()))
     owner_of = {f.machine_id: name for name, f in facts_of.items() if f and f.machine_id and f.machine_id not in cloned}
-    macs = {node.name: macs_of(node, facts_of[node.name]) for node in state.nodes}
+    kube_of = _kube_index(kube_nodes)
+    cabling = Cabling(state.nodes, facts_of, switches, remembered)
     views = []
     for node in state.nodes:
         facts = facts_of[node.name]
-        probe = reading_of(state.probes, node.name)
-        reached = reading_of(state.reachability, node.name)
+        reached: Reading[bool] = reached_of.get(node.name) or Reading()
+        probe: Reading[NodeFacts] = probes.get(node.name) or Reading()
+        candidates = _candidates(node, facts, kube_of)
         kube = kube_node_of(
-            node, facts, [k for k in kube_nodes if owner_of.get(k.machine_id or "", node.name) == node.name], cloned
+            node, facts, [k for k in candidates if owner_of.get(k.machine_id or "", node.name) == node.name], cloned
         )
-        others = frozenset(mac for name, theirs in macs.items() if name != node.name for mac in theirs)
-        taken = {other.poe for other in state.nodes if other.poe is not None and other.name != node.name}
-        port, note = port_of(node, facts, switches, foreign_macs=others - macs[node.name], taken=taken)
-        port_ref = port.ref if port else node.poe
+        cable = cabling.cable(node)
+        port_ref = cable.port.ref if cable.port else node.poe
         seen = Witnesses(
             ssh_connects=_connects(reached),
             ssh_problem=_problem(reached, probe),
             probe_hangs=_hangs(probe),
             kubelet_ready=kube.ready if kube and kube.cluster in fresh_clusters else None,
-            port=port if port and port.ref.switch in fresh_switches else None,
+            port=cable.port if cable.port and cable.port.ref.switch in fresh_switches else None,
             silent_s=silence_s.get(node.name),
             is_acting=f"node:{node.name}" in acting or (port_ref is not None and f"port:{port_ref}" in acting),
         )
@@ -70,8 +73,10 @@ def node_views(state: LabState, silence_s: Mapping[str, float], boot_grace_s: fl
                 reachable=seen.ssh_connects,
                 facts=facts,
                 kubernetes=kube,
-                port=port,
-                port_note=note,
+                port=cable.port,
+                port_note=cable.note,
+                port_is_remembered=cable.is_remembered,
+                cabling=cable.findings,
             )
         )
     return tuple(views)
@@ -103,62 +108,20 @@ def kube_node_of(
     return named[0] if len(named) == 1 else None
 
 
-def macs_of(node: Node, facts: NodeFacts | None) -> frozenset[str]:
-    """The addresses a switch may have learnt for a node: the declared one, else those of its interfaces."""
-    if node.mac:
-        return frozenset({node.mac.lower()})
-    return frozenset(i.mac.lower() for i in facts.interfaces if i.mac) if facts else frozenset()
+def _kube_index(kube_nodes: Sequence[KubeNode]) -> dict[str, list[KubeNode]]:
+    """Every word by which a box may be found to be a cluster's object → the objects."""
+    found: dict[str, list[KubeNode]] = defaultdict(list)
+    for kube in kube_nodes:
+        for word in {kube.machine_id or "", kube.name, kube.name.partition(".")[0], *kube.addresses} - {""}:
+            found[word].append(kube)
+    return found
 
 
-def port_of(
-    node: Node,
-    facts: NodeFacts | None,
-    switches: Sequence[SwitchReading],
-    *,
-    foreign_macs: Collection[str] = (),
-    taken: Collection[PortRef] = (),
-) -> tuple[PoePort | None, str | None]:
-    """The switch port that feeds a node, and how we know when the configuration does not say.
-
-    Order of trust: the configuration, the port's label, the bridge's MAC table, LLDP. Ambiguity gives None, and so
-    does an uplink: a port behind which another node (`foreign_macs`) or many addresses are. `taken`: ports that the
-    configuration gives to other nodes.
-    """
-    if node.poe is not None:
-        return _port(switches, node.poe), None
-    free = [(switch, port) for switch in switches for port in switch.ports if port.ref not in taken]
-    labelled = [port for _, port in free if port.label and port.label.casefold() == node.name.casefold()]
-    if len(labelled) == 1:
-        return labelled[0], "by the port's label"
-    macs = macs_of(node, facts)
-    learnt = [port for switch, port in free if _is_edge(macs_behind(switch, port), macs, foreign_macs)]
-    if len(learnt) == 1:
-        return learnt[0], "by the switch's MAC table"
-    told = [port for switch, port in free if port.if_index is not None and _tells(switch, port.if_index, node)]
-    if len(told) == 1:
-        return told[0], "by LLDP"
-    return None, None
-
-
-def macs_behind(switch: SwitchReading, port: PoePort) -> frozenset[str]:
-    """The addresses that the switch learnt on a port; empty where the port's row in IF-MIB is not known."""
-    if port.if_index is None:
-        return frozenset()
-    return frozenset(mac for mac, if_index in switch.mac_ports if if_index == port.if_index)
-
-
-def _is_edge(behind: frozenset[str], macs: frozenset[str], foreign_macs: Collection[str]) -> bool:
-    """Whether a node with these addresses is behind the port, and nobody else is."""
-    return bool(behind & macs) and not behind & set(foreign_macs) and len(behind) <= UPLINK_MACS
-
-
-def _tells(switch: SwitchReading, if_index: int, node: Node) -> bool:
-    """Whether LLDP names the node on that port."""
-    return any(index == if_index and name.partition(".")[0] == node.name for index, name in switch.neighbours)
-
-
-def _port(switches: Sequence[SwitchReading], ref: PortRef) -> PoePort | None:
-    return next((port for switch in switches if switch.name == ref.switch and (port := switch.port(ref))), None)
+def _candidates(node: Node, facts: NodeFacts | None, kube_of: Mapping[str, Sequence[KubeNode]]) -> list[KubeNode]:
+    """The objects that may be a node's; each once."""
+    words = [node.name, node.host, *((facts.machine_id or "", facts.hostname or "") if facts else ())]
+    found = {id(kube): kube for word in words for kube in kube_of.get(word, ())}
+    return list(found.values())
 
 
 def _connects(reached: Reading[bool]) -> bool | None:

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from homelab_tui.domain.cabling import UPLINK_MACS, macs_behind
 from homelab_tui.domain.poe import PortRef
 from homelab_tui.domain.reading import HealthState, health
 from homelab_tui.domain.state import NodeView
-from homelab_tui.engine.nodes import UPLINK_MACS, macs_behind
 from homelab_tui.engine.operations import READ_ONLY
 from homelab_tui.engine.poe_targets import PortTarget
 
@@ -79,6 +79,8 @@ def risks(verb: str, target: PortTarget) -> tuple[list[str], str | None]:
     if kube is None and target.unread_clusters:
         unread = ", ".join(target.unread_clusters)
         return [f"{unread} cannot be read: whether {name} is a control plane there is not known"], name
+    if target.node.cabling:
+        return [f"{name}: {finding}" for finding in target.node.cabling], str(target.ref)
     if target.reading.value is not None and target.port is not None:
         count = len(macs_behind(target.reading.value, target.port))
         if count > UPLINK_MACS:

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
+from homelab_tui.domain.cabling import macs_behind, macs_of
 from homelab_tui.domain.errors import UsageError
 from homelab_tui.domain.poe import PoePort, PortRef, SwitchReading
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import LabState, NodeView
-from homelab_tui.engine.nodes import macs_behind, macs_of
 from homelab_tui.engine.store import reading_of
 
 
