@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homelab_tui.domain.nodes import Disk, Interface, NodeFacts, NodeSpec, PoeHat, drift
+from homelab_tui.domain.nodes import Disk, Fan, Interface, NodeFacts, NodeSpec, PendingUpdates, PoeHat, drift
 from homelab_tui.sources.probe import parse_probe
 from homelab_tui.sources.revision_codes import decode
 
@@ -71,14 +71,80 @@ def test_a_pi_with_a_poe_hat_is_described_in_full() -> None:
     assert (pi.cores, pi.threads, pi.cpu_model) == (4, 4, "Cortex-A72")
     assert (pi.memory_bytes, pi.board_memory_bytes) == (3884312 * 1024, 4 * GIB)
     assert pi.disks == (Disk("mmcblk0", 63_864_569_856, "microsd", "SN64G"),)
-    assert pi.hat == PoeHat("PoE+ HAT", online=True, current_ma=601, current_max_ma=2500, health="Good")
-    assert pi.hat.power_mw == 3005
+    assert pi.hat == PoeHat(
+        "PoE+ HAT", online=True, current_ma=601, current_max_ma=2500, health="Good", vendor="Raspberry Pi"
+    )
+    assert (pi.hat.power_mw, pi.hat.granted) == (3005, "802.3af")
+    assert pi.fan == Fan(level=2, levels=4, duty_percent=25)
+    assert pi.bootloader_at == datetime(2022, 1, 25, 14, 30, 41, tzinfo=UTC)
+    assert pi.updates == PendingUpdates(23, "update-notifier", 7, datetime(2023, 2, 10, 6, 12, tzinfo=UTC))
     assert pi.throttled == ("under-voltage", "throttled", "under-voltage-since-boot", "throttled-since-boot")
     assert pi.temperature_c == 61.835
     assert pi.interfaces[0].speed_mbps == 100
     assert pi.clock_skew_s == -5.0
     assert (pi.clock_synchronised, pi.reboot_required, pi.failed_units) == (False, True, ())
     assert drift(NodeSpec("Raspberry Pi 4", 4, 4 * 10**9, 64 * 10**9, "Ubuntu 22.10"), pi) == ()
+
+
+def emmc(life_time: str, pre_eol: str) -> Disk:
+    found = said(
+        file("/sys/block/mmcblk0/size", "122142720"),
+        file("/sys/block/mmcblk0/device/type", "MMC"),
+        file("/sys/block/mmcblk0/device/life_time", life_time),
+        file("/sys/block/mmcblk0/device/pre_eol_info", pre_eol),
+    )
+    return found.disks[0]
+
+
+@pytest.mark.parametrize(
+    ("life_time", "pre_eol", "wear_percent", "reserve"),
+    [
+        ("0x01 0x02", "0x01", 20, "normal"),
+        ("0x0a 0x03", "0x02", 100, "warning"),
+        ("0x0B 0x01", "0x03", 110, "urgent"),
+        ("0x00 0x00", "0x00", None, None),
+        ("0xff 0x2", "0x09", 20, None),
+        ("soon", "", None, None),
+    ],
+)
+def test_an_emmc_tells_how_worn_it_is(
+    life_time: str, pre_eol: str, wear_percent: int | None, reserve: str | None
+) -> None:
+    disk = emmc(life_time, pre_eol)
+    assert (disk.kind, disk.wear_percent, disk.reserve) == ("emmc", wear_percent, reserve)
+
+
+def note(*lines: str, written: int, installed: int) -> PendingUpdates | None:
+    return said(
+        file("/var/lib/update-notifier/updates-available", *lines),
+        command("updated", str(written)),
+        command("installed", str(installed)),
+    ).updates
+
+
+def test_a_note_of_updates_counts_until_packages_change() -> None:
+    at = datetime(2023, 2, 10, 6, 12, tzinfo=UTC)
+    seconds = int(at.timestamp())
+    older = ("5 packages can be updated.", "1 update is a security update.")
+    newer = ("1 update can be applied immediately.", "1 of these updates is a standard security update.")
+    for lines, count in ((older, 5), (newer, 1)):
+        found = note(*lines, written=seconds, installed=seconds - 60)
+        assert found == PendingUpdates(count, "update-notifier", 1, at)
+    assert note("0 updates can be applied immediately.", written=seconds, installed=1) == PendingUpdates(
+        0, "update-notifier", 0, at
+    )
+    assert note(*older, written=seconds, installed=seconds + 1) is None
+
+
+def test_the_fan_of_an_old_poe_hat_tells_its_pulse_width_only() -> None:
+    old = said(file("/sys/class/hwmon/hwmon2/name", "rpipoefan"), file("/sys/class/hwmon/hwmon2/pwm1", "255"))
+    assert old.fan == Fan(duty_percent=100)
+    assert said(file("/sys/class/hwmon/hwmon2/name", "nct6775"), file("/sys/class/hwmon/hwmon2/pwm1", "80")).fan is None
+
+
+def test_swap_that_is_used_is_told() -> None:
+    pi = said(file("/proc/meminfo", "SwapTotal: 102396 kB", "SwapFree: 2396 kB"))
+    assert (pi.swap_bytes, pi.swap_used_bytes) == (102396 * 1024, 100_000 * 1024)
 
 
 def test_the_older_probe_is_understood_too() -> None:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from homelab_tui.domain.nodes import Disk, NodeFacts, PoeHat
+from homelab_tui.domain.nodes import Disk, Fan, NodeFacts, PoeHat
 from homelab_tui.sources.probe import PROBE_SCRIPT, parse_probe
 from tests.servers import require_binary
 
 SHELLS = {"dash": ["dash"], "bash": ["bash"], "busybox": ["busybox", "sh"]}
-PROGRAMS = ("head", "tr", "grep", "od", "timeout", "true")
+PROGRAMS = ("head", "tr", "grep", "od", "timeout", "true", "stat")
 
 TREE = {
     "etc/os-release": b'PRETTY_NAME="Ubuntu 22.10"\nID=ubuntu\nVERSION_ID="22.10"\n',
@@ -28,6 +28,15 @@ TREE = {
     "sys/firmware/devicetree/base/model": b"Raspberry Pi 4 Model B Rev 1.4\0",
     "sys/firmware/devicetree/base/system/linux,revision": b"\x00\xc0\x31\x14",
     "sys/firmware/devicetree/base/hat/product": b"PoE+ HAT\0",
+    "sys/firmware/devicetree/base/hat/product_ver": b"0x3\0",
+    "sys/firmware/devicetree/base/chosen/bootloader/build-timestamp": b"\x61\xf0\x09\x91",
+    "var/lib/update-notifier/updates-available": b"\n12 updates can be applied immediately.\n"
+    b"3 of these updates are standard security updates.\n",
+    "sys/class/thermal/cooling_device0/type": b"pwm-fan\n",
+    "sys/class/thermal/cooling_device0/cur_state": b"1\n",
+    "sys/class/thermal/cooling_device0/max_state": b"4\n",
+    "sys/class/hwmon/hwmon0/name": b"pwmfan\n",
+    "sys/class/hwmon/hwmon0/pwm1": b"32\n",
     "sys/class/power_supply/rpi-poe/uevent": b"POWER_SUPPLY_NAME=rpi-poe\nPOWER_SUPPLY_HEALTH=Good\n"
     b"POWER_SUPPLY_ONLINE=1\nPOWER_SUPPLY_CURRENT_MAX=5000000\nPOWER_SUPPLY_CURRENT_NOW=360000\n",
     "sys/class/thermal/thermal_zone0/type": b"cpu-thermal\n",
@@ -103,7 +112,14 @@ def test_every_shell_describes_a_pi_alike(shell: str, root: Path) -> None:
     assert pi.boot_id == "9a1e1ed2-7f0e-4a25-9f5f-6d0c4d6e0c11"
     assert pi.disks == (Disk("mmcblk0", 63_864_569_856, "microsd", "SN64G"),)
     assert [(one.name, one.mac, one.speed_mbps) for one in pi.interfaces] == [("eth0", "dc:a6:32:00:00:01", 1000)]
-    assert pi.hat == PoeHat("PoE+ HAT", online=True, current_ma=360, current_max_ma=5000, health="Good")
+    assert pi.hat == PoeHat("PoE+ HAT", online=True, current_ma=360, current_max_ma=5000, health="Good", version="0x3")
+    assert pi.hat.granted == "802.3at"
+    assert pi.fan == Fan(level=1, levels=4, duty_percent=13)
+    assert pi.bootloader_at == datetime(2022, 1, 25, 14, 30, 41, tzinfo=UTC)
+    assert pi.updates is not None
+    assert (pi.updates.count, pi.updates.security) == (12, 3)
+    assert pi.updates.as_of is not None
+    assert abs((pi.updates.as_of - datetime.now(UTC)).total_seconds()) < 600
     assert pi.throttled == ("under-voltage-since-boot", "throttled-since-boot")
     assert (pi.temperature_c, pi.uptime_s, pi.load1) == (51.608, 1038121.1, 2.11)
     assert pi.reboot_required is True

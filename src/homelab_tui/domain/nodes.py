@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from homelab_tui.domain.poe import PortRef
 
+AF_CURRENT_MA = 2500
+"""What a PoE+ HAT may draw at 5 V when the switch granted no more than 802.3af; 5,000 with 802.3at."""
 _BOARD = re.compile(r"\b(\d)([ab]\+?)(?=\s|$)")
 """The short way to write `4 Model B`."""
 
@@ -77,6 +79,36 @@ class Disk:
     model: str | None = None
     removable: bool = False
     read_only: bool = False
+    wear_percent: int | None = None
+    """eMMC: how much of its life is used, as its maker reckons, rounded up to tens; 110: beyond it. SD cards and disks
+    that need root to ask: None."""
+    reserve: str | None = None
+    """eMMC: normal, warning (80 % of the spare blocks are used) or urgent (90 %)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fan:
+    """What cools a Raspberry Pi: the fan of its PoE HAT, or of its case."""
+
+    level: int | None = None
+    """Step of the cooling device, 0 is off."""
+    levels: int | None = None
+    """Its highest step."""
+    duty_percent: int | None = None
+    """Of its pulse width; what it turns is told by none of the HATs."""
+
+
+@dataclass(frozen=True, slots=True)
+class PendingUpdates:
+    """Packages that wait to be updated, as the node's own caches tell it: nothing was downloaded for the answer."""
+
+    count: int
+    witness: str
+    """apt, dnf, apk, or update-notifier (Ubuntu's note of what apt said last)."""
+    security: int | None = None
+    """How many of them the distribution calls security updates; None where that is not told."""
+    as_of: datetime | None = None
+    """When a note was written; None: asked at the reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +132,17 @@ class PoeHat:
     current_max_ma: int | None = None
     """2,500: the switch granted 802.3af only; 5,000: 802.3at."""
     health: str | None = None
+    """Good; Overheat is how the driver says over-current."""
+    vendor: str | None = None
+    version: str | None = None
+    """Of its EEPROM: `0x0003`."""
+
+    @property
+    def granted(self) -> str | None:
+        """What it negotiated with the switch: 802.3af or 802.3at; None when it does not tell."""
+        if self.current_max_ma is None:
+            return None
+        return "802.3at" if self.current_max_ma > AF_CURRENT_MA else "802.3af"
 
     @property
     def power_mw(self) -> int | None:
@@ -133,11 +176,16 @@ class NodeFacts:
     memory_used_bytes: int | None = None
     """MemTotal − MemAvailable."""
     swap_bytes: int | None = None
+    swap_used_bytes: int | None = None
     root_size_bytes: int | None = None
     root_used_bytes: int | None = None
     disks: tuple[Disk, ...] = ()
     interfaces: tuple[Interface, ...] = ()
     bios: str | None = None
+    bios_date: str | None = None
+    """As the maker writes it: `06/08/2022`."""
+    bootloader_at: datetime | None = None
+    """Raspberry Pi 4 and 5: when the EEPROM that booted it was built."""
     machine_id: str | None = None
     boot_id: str | None = None
     uptime_s: float | None = None
@@ -147,11 +195,14 @@ class NodeFacts:
     """under-voltage, frequency-capped, throttled, soft-temperature-limit, each also with `-since-boot`;
     None where the node cannot tell, empty where all is well."""
     hat: PoeHat | None = None
+    fan: Fan | None = None
     clock_skew_s: float | None = None
     """Node's clock minus ours, at the probe."""
     clock_synchronised: bool | None = None
     reboot_required: bool | None = None
     failed_units: tuple[str, ...] | None = None
+    updates: PendingUpdates | None = None
+    """Only where the probe finds a note of them; apt and dnf are asked apart, and seldom."""
     virtualization: str | None = None
 
     @property
@@ -197,6 +248,28 @@ class NodeMetrics:
     memory_bytes: int | None = None
     memory_available_bytes: int | None = None
     temperature_c: float | None = None
+    model: str | None = None
+    """Of DMI; an ARM board has none."""
+    bios: str | None = None
+    os: str | None = None
+    """PRETTY_NAME."""
+    kernel: str | None = None
+    arch: str | None = None
+    threads: int | None = None
+    root_size_bytes: int | None = None
+    root_used_bytes: int | None = None
+    clock_synchronised: bool | None = None
+    under_voltage: bool | None = None
+    """Of a Raspberry Pi's rpi_volt sensor, now."""
+    hat_ma: int | None = None
+    """Current that a PoE+ HAT gives at 5 V."""
+
+    @property
+    def memory_used_bytes(self) -> int | None:
+        """MemTotal − MemAvailable."""
+        if self.memory_bytes is None or self.memory_available_bytes is None:
+            return None
+        return max(0, self.memory_bytes - self.memory_available_bytes)
 
 
 @dataclass(frozen=True, slots=True)

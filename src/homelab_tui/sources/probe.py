@@ -7,7 +7,8 @@ from importlib import resources
 from homelab_tui.domain.nodes import NodeFacts
 from homelab_tui.sources import probe_hardware as hardware
 from homelab_tui.sources import probe_sensors as sensors
-from homelab_tui.sources.probe_answers import ProbeAnswer, natural, real, settings, split_answer, tidy
+from homelab_tui.sources.probe_answers import ProbeAnswer, natural, output, real, settings, split_answer, tidy
+from homelab_tui.sources.probe_updates import noted_updates
 
 PROBE_SCRIPT = resources.files("homelab_tui.sources").joinpath("probe.sh").read_text(encoding="utf-8")
 """To be fed to `sh -s`: POSIX, read-only, no root; runs under dash, bash and busybox."""
@@ -27,10 +28,10 @@ def parse_probe(text: str, taken_at: datetime) -> NodeFacts:
     cores, threads = hardware.cores_and_threads(answer)
     kernel, arch = _kernel_and_arch(answer)
     release = settings(answer.files.get("/etc/os-release") or answer.files.get("/usr/lib/os-release") or ())
-    memory, used, swap = _memory(answer)
+    memory, used, swap, swap_used = _memory(answer)
     root_size, root_used = _root(answer)
     return NodeFacts(
-        hostname=tidy(_output(answer, "nodename")),
+        hostname=tidy(output(answer, "nodename")),
         model=model,
         kind=kind,
         arch=arch,
@@ -45,11 +46,14 @@ def parse_probe(text: str, taken_at: datetime) -> NodeFacts:
         board_memory_bytes=board.memory_bytes if board and kind == "raspberry-pi" else None,
         memory_used_bytes=used,
         swap_bytes=swap,
+        swap_used_bytes=swap_used,
         root_size_bytes=root_size,
         root_used_bytes=root_used,
         disks=hardware.disks(answer),
         interfaces=hardware.interfaces(answer),
         bios=hardware.dmi(answer, "bios_version"),
+        bios_date=hardware.dmi(answer, "bios_date"),
+        bootloader_at=hardware.bootloader_at(answer),
         machine_id=_machine_id(answer),
         boot_id=_matching(answer.line("/proc/sys/kernel/random/boot_id"), r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
         uptime_s=_first_number(answer.line("/proc/uptime")),
@@ -57,28 +61,24 @@ def parse_probe(text: str, taken_at: datetime) -> NodeFacts:
         temperature_c=sensors.temperature_c(answer),
         throttled=sensors.throttled(answer),
         hat=sensors.poe_hat(answer),
+        fan=sensors.fan(answer),
         clock_skew_s=_clock_skew(answer, taken_at),
         clock_synchronised=_clock_synchronised(answer),
         reboot_required=_reboot_required(answer, release.get("ID")),
         failed_units=_failed_units(answer),
-        virtualization=tidy(_output(answer, "virt")),
+        updates=noted_updates(answer),
+        virtualization=tidy(output(answer, "virt")),
     )
-
-
-def _output(answer: ProbeAnswer, command: str) -> str | None:
-    """The first line that a program printed."""
-    lines = answer.commands.get(command, ())
-    return lines[0] if lines else None
 
 
 def _kernel_and_arch(answer: ProbeAnswer) -> tuple[str | None, str | None]:
     """From `uname -srm`: Linux RELEASE MACHINE."""
-    words = (_output(answer, "uname") or "").split()
+    words = (output(answer, "uname") or "").split()
     return (tidy(words[1]), tidy(words[2])) if len(words) == 3 else (None, None)
 
 
-def _memory(answer: ProbeAnswer) -> tuple[int | None, int | None, int | None]:
-    """MemTotal, what is not available of it, and swap, in bytes."""
+def _memory(answer: ProbeAnswer) -> tuple[int | None, int | None, int | None, int | None]:
+    """MemTotal, what is not available of it, swap, and what is used of that, in bytes."""
     told: dict[str, int] = {}
     for key, value in settings(answer.files.get("/proc/meminfo", ()), ":").items():
         number = natural(value.split()[0]) if value.split() else None
@@ -86,7 +86,8 @@ def _memory(answer: ProbeAnswer) -> tuple[int | None, int | None, int | None]:
             told[key] = number * _KIB
     total, available = told.get("MemTotal"), told.get("MemAvailable")
     used = total - available if total is not None and available is not None and available <= total else None
-    return total, used, told.get("SwapTotal")
+    swap, free = told.get("SwapTotal"), told.get("SwapFree")
+    return total, used, swap, swap - free if swap is not None and free is not None and free <= swap else None
 
 
 def _root(answer: ProbeAnswer) -> tuple[int | None, int | None]:
@@ -112,7 +113,7 @@ def _first_number(line: str | None) -> float | None:
 
 
 def _clock_skew(answer: ProbeAnswer, taken_at: datetime) -> float | None:
-    seconds = natural(_output(answer, "date"))
+    seconds = natural(output(answer, "date"))
     return None if seconds is None else round(seconds - taken_at.timestamp(), 3)
 
 

@@ -14,7 +14,7 @@ c() { n=$1; shift; if command -v "$1" >/dev/null 2>&1; then s "cmd $n"; $W "$@" 
 # Bytes as hexadecimal digits.
 x() { [ -f "$R$2" ] && [ -r "$R$2" ] && command -v od >/dev/null 2>&1 && { s "hex $1"; od -An -v -tx1 "$R$2" 2>/dev/null | tr -d ' \n'; echo; }; }
 
-s "probe 2"
+s "probe 3"
 c date date -u +%s
 c uname uname -srm
 c nodename uname -n
@@ -28,6 +28,8 @@ v /sys/devices/system/cpu/online /sys/devices/system/cpu/present /sys/devices/cp
 d=/sys/firmware/devicetree/base
 f $d/model $d/serial-number $d/hat/product $d/hat/vendor $d/hat/product_ver $d/hat/uuid
 x linux,revision $d/system/linux,revision
+# The EEPROM of a Pi 4 and 5: four bytes, seconds since 1970.
+x bootloader $d/chosen/bootloader/build-timestamp
 for k in sys_vendor product_name product_version board_vendor board_name bios_version bios_date chassis_type; do v "/sys/class/dmi/id/$k"; done
 v /sys/fs/cgroup/memory.max /sys/fs/cgroup/cpu.max
 
@@ -55,5 +57,8 @@ f /proc/net/route
 c virt systemd-detect-virt
 c timedate timedatectl show -p NTP -p NTPSynchronized -p Timezone
 c failed systemctl --failed --no-legend --plain
+# What update-notifier counted when apt last ran: costs nothing. Asking apt itself costs seconds: see updates.sh.
+u=/var/lib/update-notifier/updates-available
+[ -r "$R$u" ] && { f $u; c updated stat -c %Y "$R$u"; c installed stat -c %Y "$R/var/lib/dpkg/status"; }
 { [ -e "$R/run/reboot-required" ] || [ -e "$R/var/run/reboot-required" ]; } && s reboot-required
 s end

@@ -82,6 +82,12 @@ def split_answer(text: str) -> ProbeAnswer:
     return ProbeAnswer(files, commands, statuses, hexadecimals, frozenset(marks))
 
 
+def output(answer: ProbeAnswer, command: str) -> str | None:
+    """The first line that a program printed."""
+    lines = answer.commands.get(command, ())
+    return lines[0] if lines else None
+
+
 def tidy(value: str | None) -> str | None:
     """A name without surrounding space and NULs, cut to a sane length; None when nothing is left."""
     if value is None:

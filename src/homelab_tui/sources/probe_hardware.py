@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from homelab_tui.domain.nodes import Disk, Interface
 from homelab_tui.sources.probe_answers import ProbeAnswer, natural, settings, tidy, whole
@@ -62,6 +63,8 @@ _ARM_PARTS = {
 _NO_DISK = re.compile(
     r"^(loop|ram|zram|dm-|sr|fd|nbd|zd|md|rbd|drbd|mtdblock)\d*|^mmcblk\d+(boot\d|rpmb|gp\d)|^nvme\d+c\d+n\d+$"
 )
+_RESERVES = {"0x01": "normal", "0x02": "warning", "0x03": "urgent"}
+"""An eMMC's PRE_EOL_INFO."""
 _VIRTUAL_DISK = re.compile(r"qemu|vbox|vmware|virtual", re.IGNORECASE)
 
 
@@ -132,6 +135,15 @@ def dmi(answer: ProbeAnswer, key: str) -> str | None:
     return None if value is None or value.casefold() in _JUNK else value
 
 
+def bootloader_at(answer: ProbeAnswer) -> datetime | None:
+    """When the EEPROM of a Pi 4 or 5 was built; its device tree has it as four big-endian bytes."""
+    digits = answer.hexadecimals.get("bootloader", "")
+    if not re.fullmatch(r"[0-9a-f]{8}", digits):
+        return None
+    seconds = int(digits, 16)
+    return datetime.fromtimestamp(seconds, UTC) if seconds else None
+
+
 def model_and_kind(answer: ProbeAnswer, board: Board | None) -> tuple[str | None, str]:
     """The machine's model, and nuc, raspberry-pi or other."""
     tree = device_tree_model(answer)
@@ -160,9 +172,18 @@ def disks(answer: ProbeAnswer) -> tuple[Disk, ...]:
                 model=model,
                 removable=told.get("removable") == "1",
                 read_only=told.get("ro") == "1",
+                wear_percent=_wear_percent(told.get("device/life_time")),
+                reserve=_RESERVES.get(told.get("device/pre_eol_info", "").casefold()),
             )
         )
     return tuple(found)
+
+
+def _wear_percent(text: str | None) -> int | None:
+    """The worse of an eMMC's two areas: 0x01 is up to 10 % used, 0x0a up to 100 %, 0x0b beyond; 0x00 is not told."""
+    steps = [int(word, 16) for word in (text or "").split() if re.fullmatch(r"0[xX][0-9a-fA-F]{1,2}", word)]
+    known = [step for step in steps if 1 <= step <= 0x0B]
+    return max(known) * 10 if known else None
 
 
 def _disk_kind(name: str, told: dict[str, str], model: str | None) -> str:

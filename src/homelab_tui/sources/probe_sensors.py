@@ -2,7 +2,7 @@
 
 import re
 
-from homelab_tui.domain.nodes import PoeHat
+from homelab_tui.domain.nodes import Fan, PoeHat
 from homelab_tui.sources.probe_answers import ProbeAnswer, natural, tidy, whole
 from homelab_tui.sources.probe_hardware import DEVICE_TREE
 
@@ -10,6 +10,9 @@ _CPU_ZONE = re.compile(r"cpu|soc|pkg|package|core", re.IGNORECASE)
 _CPU_CHIPS = ("coretemp", "k10temp", "zenpower", "cpu_thermal", "cpu-thermal", "soc_thermal")
 _THROTTLED = re.compile(r"^throttled=0x([0-9a-fA-F]{1,8})$")
 _THROTTLED_BITS = ("under-voltage", "frequency-capped", "throttled", "soft-temperature-limit")
+_FAN = re.compile(r"^(pwm-?fan|rpi-?poe-?fan|gpio-fan)\b", re.IGNORECASE)
+_WIDEST = 255
+"""The widest pulse of hwmon's `pwm1`."""
 _HEXADECIMAL = re.compile(r"^(?:0x)?[0-9a-fA-F]{1,8}$")
 
 
@@ -65,7 +68,7 @@ def _under_voltage(answer: ProbeAnswer) -> tuple[str, ...] | None:
 
 def poe_hat(answer: ProbeAnswer) -> PoeHat | None:
     """The PoE HAT: its driver's figures, or at least its name where the HAT's EEPROM says PoE."""
-    product = answer.line(f"{DEVICE_TREE}/hat/product")
+    product, vendor, version = (answer.line(f"{DEVICE_TREE}/hat/{key}") for key in ("product", "vendor", "product_ver"))
     for path, lines in answer.files.items():
         if not (path.startswith("/sys/class/power_supply/") and path.endswith("/uevent")):
             continue
@@ -81,8 +84,26 @@ def poe_hat(answer: ProbeAnswer) -> PoeHat | None:
                 current_ma=_milli(told.get("CURRENT_NOW")),
                 current_max_ma=_milli(told.get("CURRENT_MAX")),
                 health=tidy(told.get("HEALTH")),
+                vendor=vendor,
+                version=version,
             )
-    return PoeHat(product=product) if product is not None and "poe" in product.casefold() else None
+    hat = PoeHat(product=product, vendor=vendor, version=version)
+    return hat if product is not None and "poe" in product.casefold() else None
+
+
+def fan(answer: ProbeAnswer) -> Fan | None:
+    """The fan of a PoE HAT or of a Pi's case: its cooling device, and its pulse width where the driver tells it."""
+    level, levels, duty = None, None, None
+    for name, told in sorted(answer.below("/sys/class/thermal").items()):
+        if name.startswith("cooling_device") and _FAN.search(told.get("type", "")):
+            level, levels = natural(told.get("cur_state")), natural(told.get("max_state"))
+            break
+    for _, told in sorted(answer.below("/sys/class/hwmon").items()):
+        width = natural(told.get("pwm1"))
+        if width is not None and width <= _WIDEST and _FAN.search(told.get("name", "")):
+            duty = round(100 * width / _WIDEST)
+            break
+    return None if level is None and duty is None else Fan(level, levels, duty)
 
 
 def _milli(microamperes: str | None) -> int | None:

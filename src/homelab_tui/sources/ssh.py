@@ -32,12 +32,13 @@ from homelab_tui.domain.keys import (
     PublicKey,
     no_matter,
 )
-from homelab_tui.domain.nodes import Node, NodeFacts
+from homelab_tui.domain.nodes import Node, NodeFacts, PendingUpdates
 from homelab_tui.domain.secrets import Secret
 from homelab_tui.sources.key_files import PrivateKeyUnusable, read_my_keys, read_public_key
 from homelab_tui.sources.key_making import make_key
 from homelab_tui.sources.known_hosts_files import judge_host_key, read_known_hosts, remember_host_key
 from homelab_tui.sources.probe import PROBE_SCRIPT, parse_probe
+from homelab_tui.sources.probe_updates import UPDATES_SCRIPT, parse_updates
 from homelab_tui.sources.ssh_account import AccountReading, account_keys, file_faults, no_answer
 from homelab_tui.sources.ssh_administration import Administers
 from homelab_tui.sources.ssh_agent import running_agent
@@ -90,6 +91,18 @@ class SshSource(Administers):
             if facts.kernel is None and facts.hostname is None:  # the script did not run: no shell, or a restricted one
                 raise no_answer(output, session.where)
             return facts
+
+        return await self._sessions.with_session(node, body)
+
+    async def pending_updates(self, node: Node) -> PendingUpdates | None:
+        """What waits to be updated, by the node's own caches; None where its package manager is none we know."""
+
+        def body(session: Session) -> PendingUpdates | None:
+            output = session.run("sh -s", UPDATES_SCRIPT.encode())
+            text = output.stdout.decode("utf-8", "replace")
+            if "@@ end" not in text:
+                raise no_answer(output, session.where)
+            return parse_updates(text)
 
         return await self._sessions.with_session(node, body)
 
