@@ -5,7 +5,6 @@ import json
 import os
 import socket
 import ssl
-import sys
 import textwrap
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -21,6 +20,7 @@ from homelab_tui.sources.kube_exec import PluginCredentials, run_plugin
 from homelab_tui.sources.kube_tls import tls_context
 from homelab_tui.sources.kube_tokens import Bearer
 from homelab_tui.sources.kubeconfig import resolve
+from tests.programs import python_program
 
 SECRET = "s3cret-of-the-test"
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
@@ -337,9 +337,7 @@ class Plugin:
     """A credential plugin written for one test."""
 
     def __init__(self, directory: Path, body: str) -> None:
-        self.path = directory / "plugin"
-        self.path.write_text(f"#!{sys.executable}\nimport json, os, sys, time\n{textwrap.dedent(body)}")
-        self.path.chmod(0o755)
+        self.path = python_program(directory / "plugin", f"import json, os, sys, time\n{textwrap.dedent(body)}")
 
     def declared(self, **fields: object) -> ExecPlugin:
         return ExecPlugin(command=str(self.path), **fields)  # type: ignore[arg-type]

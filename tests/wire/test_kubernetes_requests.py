@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from homelab_tui.domain.errors import (
     SourceUnreachable,
 )
 from homelab_tui.domain.jobs import CronJob, Job, JobId, JobState
+from tests.programs import python_program
 from tests.wire.hostile_api import (
     Authority,
     Handler,
@@ -184,16 +184,15 @@ def bearer_only(token: str) -> Handler:
 
 def plugin_user(directory: Path, status_of_run: str) -> str:
     """A user with an exec plugin; `status_of_run` is Python for the credential's status, `run` counts from 1."""
-    program = directory / "plugin"
-    program.write_text(
-        f"#!{sys.executable}\nimport json, os\n"
+    program = python_program(
+        directory / "plugin",
+        "import json\n"
         f"log = {str(directory / 'runs')!r}\n"
         "open(log, 'a').write('x')\nrun = len(open(log).read())\n"
         f"status = {status_of_run}\n"
         'answer = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": status}\n'
-        "print(json.dumps(answer))\n"
+        "print(json.dumps(answer))\n",
     )
-    program.chmod(0o755)
     return f"{{exec: {{apiVersion: client.authentication.k8s.io/v1, command: {program}, interactiveMode: Never}}}}"
 
 

@@ -3,8 +3,6 @@
 import asyncio
 import json
 import os
-import stat
-import sys
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -32,6 +30,7 @@ from homelab_tui.sources.routeros import RouterosSwitch
 from homelab_tui.sources.unifi import UnifiSwitch
 from homelab_tui.wiring import build_lab
 from tests.labs import until
+from tests.programs import python_program
 from tests.wire.hostile_api import HostileApi, api
 
 MAC = "74:ac:b9:00:00:01"
@@ -460,11 +459,11 @@ async def test_a_wrong_password_and_a_closed_port_are_told_apart() -> None:
 @pytest.fixture
 def program(tmp_path: Path) -> Path:
     """A program that keeps the state of four ports in a file, and appends what it was called with to another."""
-    state, calls, path = tmp_path / "state.json", tmp_path / "calls", tmp_path / "poe tool"
+    state, calls = tmp_path / "state.json", tmp_path / "calls"
     state.write_text(json.dumps({"1": True, "2": False, "3": True, "4": True}))
-    path.write_text(
+    return python_program(
+        tmp_path / "poe tool",
         textwrap.dedent(f"""\
-        #!{sys.executable}
         import json, pathlib, sys
         state = pathlib.Path({str(state)!r})
         ports = json.loads(state.read_text())
@@ -478,10 +477,8 @@ def program(tmp_path: Path) -> Path:
         else:
             ports[sys.argv[2]] = sys.argv[1] == "on"
             state.write_text(json.dumps(ports))
-        """)
+        """),
     )
-    path.chmod(path.stat().st_mode | stat.S_IXUSR)
-    return path
 
 
 def command(program: Path, **settings: Any) -> CommandSwitch:
