@@ -1,5 +1,6 @@
 """Fixtures that every directory of tests shares."""
 
+import signal
 from collections.abc import AsyncIterator
 
 import pytest
@@ -11,6 +12,11 @@ from tests.labs import start_lab
 # The same examples each time, and no stop-watch: a test must not fail by luck or by a busy machine.
 settings.register_profile("steady", deadline=None, derandomize=True)
 settings.load_profile("steady")
+
+# `nohup make test`, or a script's `make test &`, hands SIGHUP or SIGINT down as ignored: what the tests start would
+# inherit that, and never hear the signal that a test is about.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -59,6 +59,12 @@ def scratches(temporary: Path) -> list[Path]:
     return list(temporary.glob(f"{PREFIX}*"))
 
 
+def ignores(pid: int, number: signal.Signals) -> bool:
+    """Whether a process has asked the kernel to drop that signal."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return bool(int(status.split("SigIgn:")[1].split()[0], 16) & 1 << number - 1)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 async def test_a_signal_ends_it_and_nothing_is_left(temporary: Path, tmp_path: Path, number: signal.Signals) -> None:
     config = tmp_path / "lab.toml"
@@ -80,6 +86,17 @@ async def test_a_signal_ends_it_and_nothing_is_left(temporary: Path, tmp_path: P
         assert await process.stderr.read() == b""
     assert scratches(temporary) == []
     assert not config.exists()
+
+
+async def test_nohup_keeps_it_when_the_terminal_is_closed(temporary: Path, tmp_path: Path) -> None:
+    config = tmp_path / "lab.toml"
+    lab = (sys.executable, "-c", _LAB, str(config), "0")
+    async with child("/bin/sh", "-c", "trap '' HUP; exec \"$@\"", "sh", *lab) as process:
+        assert process.stdout is not None
+        await asyncio.wait_for(process.stdout.readline(), 30)
+        assert ignores(process.pid, signal.SIGHUP)
+        process.terminate()
+        assert await asyncio.wait_for(process.wait(), 5) == 0
 
 
 async def test_a_config_that_somebody_edited_is_theirs(temporary: Path, tmp_path: Path) -> None:
@@ -104,9 +121,9 @@ async def test_it_ends_when_its_parent_is_killed(temporary: Path, tmp_path: Path
         def gone() -> bool:
             try:
                 os.kill(pid, 0)
-            except ProcessLookupError:
+                return Path(f"/proc/{pid}/stat").read_text().split(") ")[1].startswith("Z")
+            except (ProcessLookupError, FileNotFoundError):  # the second when it goes between the two questions
                 return True
-            return Path(f"/proc/{pid}/stat").read_text().split(") ")[1].startswith("Z")
 
         await until(gone)
     await until(lambda: not scratches(temporary))

@@ -23,6 +23,7 @@ class _Loop(asyncio.SelectorEventLoop):
 def run_to_end(work: Coroutine[Any, Any, int]) -> int:
     """The result of `work`. SIGINT, SIGTERM and SIGHUP cancel it: what must finish is finished before this returns.
 
+    A signal that is ignored stays ignored: `nohup homelab nodes rolling …` goes on when its terminal is closed.
     Raises: KeyboardInterrupt after SIGINT. After the others the status is 128 + the signal's number.
     """
     ended_by: list[int] = []
@@ -36,7 +37,7 @@ def run_to_end(work: Coroutine[Any, Any, int]) -> int:
                 task.cancel()
 
         if threading.current_thread() is threading.main_thread():
-            for number in _ENDING:
+            for number in (number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN):
                 loop.add_signal_handler(number, end, number)
         return await work
 

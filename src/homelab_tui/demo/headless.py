@@ -18,6 +18,7 @@ _PR_SET_PDEATHSIG = 1
 def run_headless(write_config: Path, faults: Sequence[str] = (), parent_pid: int | None = None) -> int:
     """Start the lab, write its config, print READY, serve until SIGTERM, SIGINT or the end of the parent.
 
+    A closed terminal (SIGHUP) ends it too, unless it was started with `nohup`.
     `parent_pid`: whose end ends the lab; None: nobody's. Returns the exit status: 0, or 2 for a bad fault SPEC or a
     config that cannot be written (said on stderr; nothing was left behind).
     """
@@ -33,7 +34,10 @@ def run_headless(write_config: Path, faults: Sequence[str] = (), parent_pid: int
 async def _serve(write_config: Path, faults: Sequence[str], parent_pid: int | None) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    ending = [signal.SIGTERM, signal.SIGINT]  # SIGINT also where a script's `&` had it ignored: that is how it is told
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        ending.append(signal.SIGHUP)
+    for number in ending:
         loop.add_signal_handler(number, stop.set)
     if parent_pid is not None:
         _die_with_parent()
