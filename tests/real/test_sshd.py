@@ -328,12 +328,12 @@ async def test_a_key_file_that_the_account_cannot_read_is_unreadable_and_not_emp
         await server.source().add_key(server.node(account), key)
 
 
-def utc_text(moment: datetime) -> str:
-    return moment.strftime("%Y%m%d%H%M%SZ")
+def days_from_now(days: int) -> str:
+    """A moment as an option of a line tells it."""
+    return (datetime.now(UTC) + timedelta(days=days)).strftime("%Y%m%d%H%M%SZ")
 
 
-SOON, PAST = datetime.now(UTC) + timedelta(days=1), datetime.now(UTC) - timedelta(days=1)
-
+# The test fills the moments in. Names that tell the time differ between two workers; then pytest-xdist runs nothing.
 LOGS_IN = [
     "%K%",
     "%K% comment",
@@ -342,7 +342,7 @@ LOGS_IN = [
     "no-pty %K%",
     "NO-PTY,No-X11-Forwarding %K%",
     'from="127.0.0.0/8" %K%',
-    f'expiry-time="{utc_text(SOON)}" %K%',
+    'expiry-time="%TOMORROW%" %K%',
     'environment="A=b" %K%',
     'permitopen="a:1",permitlisten="1" %K%',
     'tunnel="any" %K%',
@@ -356,7 +356,7 @@ DOES_NOT = [
     "made-up %K%",
     "no-pty, no-user-rc %K%",
     'from="10.0.0.1" %K%',
-    f'expiry-time="{utc_text(PAST)}" %K%',
+    'expiry-time="%YESTERDAY%" %K%',
     'expiry-time="20201301" %K%',
     "cert-authority %K%",
     'command="a",command="b" %K%',
@@ -371,6 +371,7 @@ DOES_NOT = [
 @pytest.mark.parametrize("line", LOGS_IN + DOES_NOT)
 async def test_our_reading_of_a_line_is_sshds_own(server: Sshd, account: Account, key: PublicKey, line: str) -> None:
     text = line.replace("%K%", key_text(key.blob)).replace("%O%", key_text(ed25519_blob(9)))
+    text = text.replace("%TOMORROW%", days_from_now(1)).replace("%YESTERDAY%", days_from_now(-1))
     account.write(".ssh/authorized_keys", text.encode())
     source = server.source()
     read = await source.read_account(server.node(account))
