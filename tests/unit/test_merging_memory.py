@@ -5,9 +5,11 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from homelab_tui.domain.job_families import FamilyRows, job_order
 from homelab_tui.domain.jobs import (
     Alert,
     AlertState,
@@ -76,7 +78,18 @@ def test_merging_on_gives_what_merging_anew_gives(
     for kube, snapshot, tombstones, minutes, refresh_s in history:
         now += timedelta(minutes=minutes)
         arguments = ([kube] if kube else [], [snapshot] if snapshot else [], tombstones, now, refresh_s, next_run)
-        assert merger.merge(*arguments) == merge(*arguments)
+        view = merger.merge(*arguments)
+        assert view == merge(*arguments)
+        _assert_in_families(view)
+
+
+def _assert_in_families(view: JobsView) -> None:
+    """The families hold the very rows of the view, each once."""
+    jobs = [job for family in view.families for job in family.jobs]
+    assert sorted(map(id, jobs)) == sorted(map(id, view.jobs))
+    assert all(list(family.jobs) == sorted(family.jobs, key=job_order) for family in view.families)
+    cronjobs = [family.cronjob for family in view.families if family.cronjob is not None]
+    assert sorted(map(id, cronjobs)) == sorted(map(id, view.cronjobs))
 
 
 @settings(max_examples=100, deadline=None)
@@ -155,3 +168,35 @@ def test_rows_are_sorted_by_one_total_order() -> None:
     failed = [row.failed_at for row in rows([kube], [snapshot]).jobs if row.state is JobState.FAILED]
     assert failed
     assert all(one is not None and other is not None and one >= other for one, other in pairwise(failed))
+
+
+def test_a_family_that_nothing_happened_to_stays_the_same_object() -> None:
+    crons = [cronjob("backup", last_scheduled_at=ago(60)), cronjob("c", last_scheduled_at=ago(60))]
+    backup, other = job("backup-1", cronjob="backup"), job("c-1", cronjob="c")
+    merger = JobsMerger()
+    before = _by_cronjob(_merged(merger, nuc(backup, other, cronjobs=crons)))
+    failed = replace(other, state=JobState.FAILED, failed_at=ago(1), completed_at=None)
+    after = _by_cronjob(_merged(merger, nuc(backup, failed, cronjobs=crons)))
+    assert after["backup"] is before["backup"]
+    assert [found.state for found in after["c"].jobs] == [JobState.FAILED]
+
+
+def test_after_an_error_it_merges_from_nothing() -> None:
+    merger, job_ = JobsMerger(), job("lone")
+    _merged(merger, nuc(job_))
+
+    def broken(*_: object) -> None:
+        raise ArithmeticError
+
+    crons = [cronjob("backup", schedule="@daily", last_scheduled_at=ago(60))]
+    with pytest.raises(ArithmeticError):
+        merger.merge([nuc(job("another"), cronjobs=crons)], [], (), NOW, 5.0, broken)
+    assert _merged(merger, nuc(job("third"))) == merge([nuc(job("third"))], [], (), NOW, 5.0, next_run)
+
+
+def _by_cronjob(view: JobsView) -> dict[str, FamilyRows]:
+    return {family.cronjob.name: family for family in view.families if family.cronjob is not None}
+
+
+def _merged(merger: JobsMerger, cluster: ClusterJobs) -> JobsView:
+    return merger.merge([cluster], [], (), NOW, 5.0, next_run)

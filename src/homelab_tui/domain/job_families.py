@@ -1,6 +1,6 @@
 """A CronJob with its Jobs, or one Job alone, as both worlds know it, and the rows that this gives."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
@@ -22,7 +22,8 @@ from homelab_tui.domain.jobs import (
 )
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-_FOR_EVER = datetime(9999, 1, 1, tzinfo=UTC)
+FOR_EVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""As far as anything here can tell."""
 _SAME_OBJECT_S = 1.0
 _SCRAPE_S = 60.0
 """How old Prometheus' knowledge may be at the best of times: a usual scrape interval."""
@@ -42,6 +43,18 @@ _cronjob_values = attrgetter(*_CRONJOB_FIELDS)
 _NEXT_RUN_AT, _VERDICT, _FAILED_JOBS, _HISTORY, _CRONJOB_SEEN_BY = (
     _CRONJOB_FIELDS.index(name) for name in ("next_run_at", "verdict", "failed_jobs", "history", "seen_by")
 )
+
+
+JobSortKey = tuple[int, float, str, str, str]
+"""Rank of the state; for failed Jobs, newest first; cluster, namespace, name."""
+_RANKS = {JobState.FAILED: 0, JobState.FAILING: 1, JobState.RUNNING: 2}
+
+
+def job_order(job: Job) -> JobSortKey:
+    """Failed Jobs first, the newest of them first; then failing, running, the rest."""
+    rank = _RANKS.get(job.state, 3)
+    since = job.failed_at or job.started_at or job.scheduled_at or job.created_at if rank == 0 else None
+    return (rank, -since.timestamp() if since is not None else 0.0, job.id.cluster, job.id.namespace, job.id.name)
 
 
 class Known(NamedTuple):  # ten thousand of them are made in one go, and a tuple is made in half the time
@@ -69,6 +82,7 @@ class FamilyRows:
     """What a family shows."""
 
     jobs: tuple[Job, ...]
+    """In the order of `job_order`."""
     cronjob: CronJob | None
     stable_until: datetime
     """With nothing but time passing, the rows stay equal until here."""
@@ -90,11 +104,26 @@ def rows(family: Family, moment: Moment) -> FamilyRows:
     runs = Runs()
     if owner is not None or (bases and bases[0].cronjob is not None):
         runs = _runs(owner or CronJob(family.cluster, "", ""), family, bases)
-    jobs = tuple([_job_row(base, known, runs) for base, known in zip(bases, family.members, strict=True)])
+    made = [_job_row(base, known, runs) for base, known in zip(bases, family.members, strict=True)]
+    jobs = tuple(sorted(made, key=job_order))
     if owner is None:
-        return FamilyRows(jobs, None, _FOR_EVER)
+        return FamilyRows(jobs, None, FOR_EVER)
     cronjob, stable_until = _cronjob_row(owner, family, runs, moment)
     return FamilyRows(jobs, cronjob, stable_until)
+
+
+def in_families(jobs: Iterable[Job], cronjobs: Iterable[CronJob]) -> tuple[FamilyRows, ...]:
+    """Rows as families, where nobody kept them so: each CronJob with its Jobs, then every other Job alone."""
+    owners = {(one.cluster, one.namespace, one.name): one for one in cronjobs}
+    members: dict[tuple[str, str, str], list[Job]] = {owner: [] for owner in owners}
+    alone: list[FamilyRows] = []
+    for job in jobs:
+        owned = members.get((job.id.cluster, job.id.namespace, job.cronjob or ""))
+        if owned is None:
+            alone.append(FamilyRows((job,), None, FOR_EVER))
+        else:
+            owned.append(job)
+    return (*(FamilyRows(tuple(members[key]), owner, FOR_EVER) for key, owner in owners.items()), *alone)
 
 
 def _runs(owner: CronJob, family: Family, bases: Sequence[Job]) -> Runs:
@@ -226,7 +255,7 @@ def _cronjob_row(owner: CronJob, family: Family, runs: Runs, moment: Moment) -> 
     values[_CRONJOB_SEEN_BY] = seen_by
     row = CronJob(*values)
     changes = [at for at in (next_run_at, _missed_at(owner, due, refresh_s)) if at is not None and at >= moment.now]
-    return row, min(changes, default=_FOR_EVER)
+    return row, min(changes, default=FOR_EVER)
 
 
 def _reported(owner: CronJob, series: CronJobSeries | None) -> datetime | None:

@@ -2,16 +2,17 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from itertools import chain
 from types import MappingProxyType
 
 from homelab_tui.domain.cronjobs import NextRun
-from homelab_tui.domain.job_families import Moment
+from homelab_tui.domain.job_families import JobSortKey, Moment, job_order
 from homelab_tui.domain.jobs import CronJob, Job, MetricsSnapshot, Verdict
-from homelab_tui.domain.merging_clusters import ClusterRows, JobSortKey
+from homelab_tui.domain.merging_clusters import ClusterRows, Delta
+from homelab_tui.domain.ordered import Ordered
 from homelab_tui.domain.state import ClusterJobs, JobsView
 
 _NEVER: Mapping[str, datetime] = MappingProxyType({})
+_CronJobSortKey = tuple[int, str, str, str]
 _VERDICTS = {verdict: place for place, verdict in enumerate(Verdict)}
 
 
@@ -23,9 +24,13 @@ class JobsMerger:
     """
 
     def __init__(self) -> None:
+        self._forget()
+
+    def _forget(self) -> None:
         self._clusters: dict[str, ClusterRows] = {}
-        self._names: list[str] = []
-        self._view: JobsView | None = None
+        self._jobs: Ordered[JobSortKey, Job] = Ordered(job_order)
+        self._cronjobs: Ordered[_CronJobSortKey, CronJob] = Ordered(_cronjob_order)
+        self._view = JobsView()
 
     def merge(
         self,
@@ -39,19 +44,50 @@ class JobsMerger:
         taken_at: Mapping[str, datetime] = _NEVER,
     ) -> JobsView:
         """The rows of the Jobs pane; the arguments are those of `merge`."""
-        names = [*dict.fromkeys([cluster.cluster for cluster in clusters] + [snap.cluster for snap in snapshots])]
+        try:
+            return self._merge(clusters, snapshots, frozenset(tombstones), now, refresh_s, next_run, taken_at)
+        except BaseException:
+            self._forget()  # what was half taken in must not be what the next time builds on
+            raise
+
+    def _merge(
+        self,
+        clusters: Sequence[ClusterJobs],
+        snapshots: Sequence[MetricsSnapshot],
+        hidden: frozenset[str],
+        now: datetime,
+        refresh_s: float,
+        next_run: NextRun | None,
+        taken_at: Mapping[str, datetime],
+    ) -> JobsView:
+        names = dict.fromkeys([cluster.cluster for cluster in clusters] + [snap.cluster for snap in snapshots])
+        deltas = [Delta(list(rows.families())) for name, rows in self._clusters.items() if name not in names]
         self._clusters = {name: self._clusters.get(name) or ClusterRows(name) for name in names}
         kubernetes = {cluster.cluster: cluster for cluster in clusters}
-        hidden = frozenset(tombstones)
-        changed = self._view is None or names != self._names
-        self._names = names
         for name, rows in self._clusters.items():
             told = tuple(snap for snap in snapshots if snap.cluster == name)
             at = min(now, taken_at.get(name, now))
-            changed |= rows.update(kubernetes.get(name), told, hidden, Moment(at, refresh_s, next_run))
-        if self._view is None or changed:
-            self._view = _view(list(self._clusters.values()))
+            deltas.append(rows.update(kubernetes.get(name), told, hidden, Moment(at, refresh_s, next_run)))
+        if any(deltas):
+            self._view = self._changed(deltas)
         return self._view
+
+    def _changed(self, deltas: Sequence[Delta]) -> JobsView:
+        gone = [family for delta in deltas for family in delta.gone]
+        came = [family for delta in deltas for family in delta.came]
+        # A Job that nothing happened to is the same object in its family as it was and as it is.
+        before = {id(job): job for family in gone for job in family.jobs}
+        after = {id(job): job for family in came for job in family.jobs}
+        self._jobs.change(
+            [job for place, job in before.items() if place not in after],
+            [job for place, job in after.items() if place not in before],
+        )
+        self._cronjobs.change(
+            [family.cronjob for family in gone if family.cronjob is not None],
+            [family.cronjob for family in came if family.cronjob is not None],
+        )
+        families = [family for rows in self._clusters.values() for family in rows.families()]
+        return JobsView(self._jobs.freeze(), self._cronjobs.freeze(), tuple(families))
 
 
 def merge(
@@ -83,15 +119,5 @@ def forgotten(tombstones: Collection[str], snapshots: Sequence[MetricsSnapshot])
     return frozenset(name for name in tombstones if name not in told)
 
 
-def _view(clusters: Sequence[ClusterRows]) -> JobsView:
-    entries = clusters[0].jobs if len(clusters) == 1 else sorted(chain(*(one.jobs for one in clusters)), key=_sort_key)
-    cronjobs = sorted((row for one in clusters for row in one.cronjobs()), key=_cronjob_order)
-    return JobsView(tuple([job for _, job in entries]), tuple(cronjobs))
-
-
-def _sort_key(entry: tuple[JobSortKey, Job]) -> JobSortKey:
-    return entry[0]
-
-
-def _cronjob_order(cronjob: CronJob) -> tuple[int, str, str, str]:
+def _cronjob_order(cronjob: CronJob) -> _CronJobSortKey:
     return (_VERDICTS[cronjob.verdict], cronjob.cluster, cronjob.namespace, cronjob.name)

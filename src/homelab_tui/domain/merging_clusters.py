@@ -5,10 +5,11 @@ the screen follow 50 changes a second on a small machine (see `bench`).
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass, field
+from itertools import filterfalse
 from typing import TypeVar
 
-from homelab_tui.domain.job_families import Family, FamilyRows, Known, Moment, rows
+from homelab_tui.domain.job_families import FOR_EVER, Family, FamilyRows, Known, Moment, rows
 from homelab_tui.domain.jobs import (
     Alert,
     AlertState,
@@ -17,7 +18,6 @@ from homelab_tui.domain.jobs import (
     Job,
     JobPod,
     JobSeries,
-    JobState,
     MetricsSnapshot,
 )
 from homelab_tui.domain.state import ClusterJobs
@@ -28,11 +28,19 @@ Key = tuple[str, str]
 """(namespace, name)."""
 FamilyKey = tuple[str, str, str]
 """(namespace, CronJob, "") or, for a stand-alone Job, (namespace, "", its name)."""
-JobSortKey = tuple[int, float, str, str, str]
-"""Rank of the state; for failed Jobs, newest first; cluster, namespace, name."""
-
-_RANKS = {JobState.FAILED: 0, JobState.FAILING: 1, JobState.RUNNING: 2}
 _URGENCY = {AlertState.FIRING: 0, AlertState.PENDING: 1, AlertState.SILENCED: 2, AlertState.INHIBITED: 3}
+
+
+@dataclass(slots=True)
+class Delta:
+    """The families whose rows are others than before: as they were, and as they are."""
+
+    gone: list[FamilyRows] = field(default_factory=list)
+    came: list[FamilyRows] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        """Whether anything changed."""
+        return bool(self.gone or self.came)
 
 
 class ClusterRows:
@@ -40,11 +48,11 @@ class ClusterRows:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self._rows: dict[FamilyKey, FamilyRows] = {}
         self._forget()
 
     def _forget(self) -> None:
-        self.jobs: list[tuple[JobSortKey, Job]] = []
-        """Every row with its sort key, in order. A new list whenever a row changed."""
+        self._rows = {}
         self._kube: ClusterJobs | None = None
         self._snapshots: tuple[MetricsSnapshot, ...] = ()
         self._tombstones: frozenset[str] = frozenset()
@@ -60,13 +68,14 @@ class ClusterRows:
         self._series_members: dict[FamilyKey, set[Key]] = {}
         self._cronjob_series: dict[Key, CronJobSeries] = {}
         self._alerts: dict[Key, Alert] = {}
-        self._rows: dict[FamilyKey, FamilyRows] = {}
         self._dirty: set[FamilyKey] = set()
         self._is_fresh = True
+        self._stable_until = FOR_EVER
+        """Before this, no family changes by time alone. A family that has gone may have left it too early."""
 
-    def cronjobs(self) -> Iterable[CronJob]:
-        """Every CronJob row, in no order."""
-        return (family.cronjob for family in self._rows.values() if family.cronjob is not None)
+    def families(self) -> Iterable[FamilyRows]:
+        """Every family, in no order; one that did not change is the same object."""
+        return self._rows.values()
 
     def update(
         self,
@@ -74,9 +83,9 @@ class ClusterRows:
         snapshots: tuple[MetricsSnapshot, ...],
         tombstones: frozenset[str],
         moment: Moment,
-    ) -> bool:
-        """Take in what both worlds say now; returns whether any row changed."""
-        last, had_rows = self._moment, bool(self._rows)
+    ) -> Delta:
+        """Take in what both worlds say now; returns which rows changed."""
+        last, before = self._moment, self._rows
         if last is None or (last.refresh_s, last.next_run) != (moment.refresh_s, moment.next_run):
             self._forget()
         elif (kube is None) != (self._kube is None):
@@ -87,9 +96,16 @@ class ClusterRows:
         self._take_tombstones(tombstones)
         self._moment = moment
         now = moment.now
-        backwards = last is not None and now < last.now
-        self._dirty.update(key for key, row in self._rows.items() if row.stable_until <= now or backwards)
-        return self._judge(moment) or (had_rows and not self._rows)
+        if last is not None and now < last.now:
+            self._dirty.update(self._rows)
+        elif self._stable_until <= now:
+            self._dirty.update(key for key, row in self._rows.items() if row.stable_until <= now)
+            # Those are judged anew below, and bring their own next change.
+            later = (row.stable_until for row in self._rows.values() if row.stable_until > now)
+            self._stable_until = min(later, default=FOR_EVER)
+        forgotten = [] if before is self._rows else list(before.values())
+        delta = self._judge(moment)
+        return Delta(forgotten + delta.gone, delta.came)
 
     # -- Kubernetes ---------------------------------------------------------------------------------------------------
 
@@ -104,26 +120,38 @@ class ClusterRows:
         if before is None or before.pods is not kube.pods:
             self._take_pods(kube.pods)
 
-    def _take_jobs(self, jobs: Iterable[Job]) -> None:
-        there = {id(job): job for job in jobs}
-        for gone in self._objects.keys() - there.keys():
-            job = self._objects.pop(gone)
-            key, family = (job.id.namespace, job.id.name), _family_of(job)
-            members = self._members[family]
-            del members[gone]
-            if not members:
-                del self._members[family]
-            if self._names.get(key) is job:
-                del self._names[key]
-            self._touch(key, family)
-        fresh = self._is_fresh
-        for new in there.keys() - self._objects.keys():
-            job = self._objects[new] = there[new]
-            key, family = (job.id.namespace, job.id.name), _family_of(job)
-            self._members.setdefault(family, {})[new] = job
+    def _take_jobs(self, jobs: Sequence[Job]) -> None:
+        fresh, known = self._is_fresh, len(self._objects)
+        came = [*filterfalse(self._objects.__contains__, map(id, jobs))]
+        if not came and len(jobs) == known:
+            return
+        new = set(came)
+        replaced = [job for job in jobs if id(job) in new] if new else []
+        # Most often what came is another state of Jobs that are known; only else must be looked for what has gone.
+        gone = [old for job in replaced if (old := self._names.get(_key(job))) is not None and old.uid == job.uid]
+        if known - len(gone) + len(replaced) != len(jobs):
+            there = {*map(id, jobs)}
+            gone = [job for place, job in self._objects.items() if place not in there]
+        for job in gone:
+            self._drop(job)
+        for job in replaced:
+            key, family = _key(job), _family_of(job)
+            self._objects[id(job)] = job
+            self._members.setdefault(family, {})[id(job)] = job
             self._names[key] = job
             if not fresh:
                 self._touch(key, family)
+
+    def _drop(self, job: Job) -> None:
+        key, family = _key(job), _family_of(job)
+        del self._objects[id(job)]
+        members = self._members[family]
+        del members[id(job)]
+        if not members:
+            del self._members[family]
+        if self._names.get(key) is job:
+            del self._names[key]
+        self._touch(key, family)
 
     def _take_cronjobs(self, cronjobs: Iterable[CronJob]) -> None:
         there = {(cronjob.namespace, cronjob.name): cronjob for cronjob in cronjobs}
@@ -194,31 +222,29 @@ class ClusterRows:
         if series is not None:
             self._dirty.add(_family_of_series(series))
 
-    def _judge(self, moment: Moment) -> bool:
+    def _judge(self, moment: Moment) -> Delta:
         if self._is_fresh:
             owners = self._cronjobs.keys() | self._cronjob_series.keys()
             self._dirty = self._members.keys() | self._series_members.keys() | {(*owner, "") for owner in owners}
             self._is_fresh = False
         dirty, self._dirty = self._dirty, set()
-        if not dirty:
-            return False
-        changed: set[JobSortKey] = set()
-        fresh: list[tuple[JobSortKey, Job]] = []
-        other = False
+        delta = Delta()
         for key in dirty:
             before = self._rows.pop(key, None)
             after = rows(self._family(key), moment)
             if after.jobs or after.cronjob is not None:
+                self._stable_until = min(self._stable_until, after.stable_until)
                 self._rows[key] = after
             if before == after:
+                # Of two equal ones the old: what others made of it still holds.
+                if before is not None:
+                    self._rows[key] = before
                 continue
-            other = other or (before and before.cronjob) != after.cronjob
-            changed.update(_sort_key(job) for job in (before.jobs if before is not None else ()))
-            fresh += [(_sort_key(job), job) for job in after.jobs]
-        if changed or fresh:
-            kept = [entry for entry in self.jobs if entry[0] not in changed] if changed else self.jobs
-            self.jobs = sorted([*kept, *fresh], key=_entry_key)
-        return other or bool(changed or fresh)
+            if before is not None:
+                delta.gone.append(before)
+            if key in self._rows:
+                delta.came.append(after)
+        return delta
 
     def _family(self, key: FamilyKey) -> Family:
         namespace, cronjob, _ = key
@@ -286,17 +312,3 @@ def _most_pressing(alerts: Iterable[Alert]) -> dict[Key, Alert]:
 def _urgency(alert: Alert) -> tuple[int, bool, float, str]:
     since = alert.active_at
     return (_URGENCY[alert.state], since is None, since.timestamp() if since is not None else 0.0, alert.name)
-
-
-def _sort_key(job: Job) -> JobSortKey:
-    rank = _RANKS.get(job.state, 3)
-    since = _last_at(job) if rank == 0 else None
-    return (rank, -since.timestamp() if since is not None else 0.0, job.id.cluster, job.id.namespace, job.id.name)
-
-
-def _last_at(job: Job) -> datetime | None:
-    return job.failed_at or job.started_at or job.scheduled_at or job.created_at
-
-
-def _entry_key(entry: tuple[JobSortKey, Job]) -> JobSortKey:
-    return entry[0]

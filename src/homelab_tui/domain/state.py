@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from homelab_tui.domain.alerts import AlertmanagerSnapshot
+from homelab_tui.domain.job_families import FamilyRows
 from homelab_tui.domain.jobs import CronJob, Job, JobPod, MetricsSnapshot
 from homelab_tui.domain.keys import AccountKeys, HostKey, PublicKey
 from homelab_tui.domain.nodes import KubeNode, Node, NodeFacts, NodeMetrics, NodeState
@@ -30,6 +31,11 @@ class JobsView:
 
     jobs: tuple[Job, ...] = ()
     cronjobs: tuple[CronJob, ...] = ()
+    families: tuple[FamilyRows, ...] = field(default=(), compare=False, repr=False)
+    """The same by family, in no order, for who shows it again and again: what did not change is the same object.
+
+    Empty where nobody put the rows in families.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,17 @@
 """Rows of the Jobs pane: CronJobs with their verdict, the Jobs that need attention under them."""
 
-from collections import defaultdict
+from collections.abc import Iterable
 from datetime import datetime
+from itertools import chain
 
+from homelab_tui.domain.job_families import FamilyRows, in_families
 from homelab_tui.domain.jobs import AlertState, CronJob, Job, JobState, Run
 from homelab_tui.domain.reading import HealthState
 from homelab_tui.domain.state import LabState
 from homelab_tui.present.documents import reading_health
 from homelab_tui.present.job_alerts import Firing, fires_at
 from homelab_tui.present.operations import operation_cell, operation_note
-from homelab_tui.present.row_memo import RowMemo
+from homelab_tui.present.row_memo import Block, RowMemo
 from homelab_tui.present.table import Cell, Column, Row
 from homelab_tui.present.times import age, since, until
 from homelab_tui.present.words import ALERTS, JOB_STATES, NOTHING, RUNS, VERDICTS, alert_cell, seen_cell, state_cell
@@ -42,7 +44,9 @@ _JOB_URGENT = {
 }
 
 
-def rows(state: LabState, now: datetime, *, completed: bool = True, memo: RowMemo | None = None) -> tuple[Row, ...]:
+def rows(
+    state: LabState, now: datetime, *, completed: bool = True, memo: RowMemo[FamilyRows] | None = None
+) -> tuple[Row, ...]:
     """What needs a person first: CronJobs by urgency with their Jobs below, stand-alone Jobs among them.
 
     Without `completed` the Jobs that ended well are left out: their CronJob's row tells of them. `memo`: what a screen
@@ -52,45 +56,41 @@ def rows(state: LabState, now: datetime, *, completed: bool = True, memo: RowMem
         name for name, reading in state.clusters if reading_health(reading, now).state is not HealthState.OK
     )
     firing = fires_at(state)
-    children: dict[tuple[str, str, str], list[Job]] = defaultdict(list)
-    known = {(cronjob.cluster, cronjob.namespace, cronjob.name) for cronjob in state.jobs.cronjobs}
-    alone: list[Job] = []
-    for job in state.jobs.jobs:
-        if job.state is JobState.COMPLETE and not completed:
-            continue
-        parent = (job.id.cluster, job.id.namespace, job.cronjob or "")
-        if parent in known:
-            children[parent].append(job)
-        else:
-            alone.append(job)
-    memo = memo or RowMemo()
-    memo.begin((dim, firing), {operation.target for operation in state.operations})
+    view = state.jobs
 
-    def job_row(job: Job, level: int) -> Row:
-        def make() -> Row:
-            return _job_row(state, job, now, firing, level=level, dim=job.id.cluster in dim)
+    def make(family: FamilyRows) -> list[Block]:
+        jobs = [job for job in family.jobs if completed or job.state is not JobState.COMPLETE]
+        made = [
+            _job_row(state, job, now, firing, level=0 if family.cronjob is None else 1, dim=job.id.cluster in dim)
+            for job in jobs
+        ]
+        if family.cronjob is None:
+            return [
+                Block((_JOB_URGENT[job.state] - 0.5, str(job.id)), (row,), _nearest(now, _moments(job)))
+                for job, row in zip(jobs, made, strict=True)
+            ]
+        cronjob = family.cronjob
+        head = _cronjob_row(state, cronjob, now, dim=cronjob.cluster in dim)
+        moments = [
+            cronjob.last_scheduled_at,
+            cronjob.last_succeeded_at,
+            cronjob.next_run_at,
+            *chain(*map(_moments, jobs)),
+        ]
+        return [Block((_URGENT[cronjob.verdict], cronjob.key), (head, *made), _nearest(now, moments))]
 
-        return memo.row(f"job:{job.id}", job, level, now, job.finished_at or job.started_at or job.created_at, make)
+    families = view.families or in_families(view.jobs, view.cronjobs)
+    busy = {operation.target for operation in state.operations}
+    return (memo or RowMemo()).rows(families, now, make, context=(dim, firing, completed), busy=busy)
 
-    def cronjob_row(cronjob: CronJob) -> Row:
-        def make() -> Row:
-            return _cronjob_row(state, cronjob, now, dim=cronjob.cluster in dim)
 
-        moments = (cronjob.last_scheduled_at, cronjob.last_succeeded_at, cronjob.next_run_at)
-        nearest = min((at for at in moments if at is not None), key=lambda at: abs(now - at), default=None)
-        return memo.row(f"cronjob:{cronjob.key}", cronjob, 0, now, nearest, make)
+def _moments(job: Job) -> tuple[datetime | None]:
+    """Whose ages a Job's row shows."""
+    return (job.finished_at or job.started_at or job.created_at,)
 
-    blocks: list[tuple[tuple[float, str], list[Row]]] = []
-    for cronjob in state.jobs.cronjobs:
-        below = children.get((cronjob.cluster, cronjob.namespace, cronjob.name), [])
-        block = [cronjob_row(cronjob), *(job_row(job, 1) for job in below)]
-        blocks.append(((_URGENT[cronjob.verdict], cronjob.key), block))
-    for job in alone:
-        order = (_JOB_URGENT[job.state] - 0.5, str(job.id))
-        blocks.append((order, [job_row(job, 0)]))
-    memo.end()
-    blocks.sort(key=lambda block: block[0])
-    return tuple(row for _, block in blocks for row in block)
+
+def _nearest(now: datetime, moments: Iterable[datetime | None]) -> datetime | None:
+    return min((at for at in moments if at is not None), key=lambda at: abs(now - at), default=None)
 
 
 def _job_row(state: LabState, job: Job, now: datetime, firing: Firing, *, level: int, dim: bool) -> Row:

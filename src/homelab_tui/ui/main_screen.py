@@ -1,5 +1,6 @@
 """The one screen: health on top, panes in the middle, keys at the bottom."""
 
+import time
 from typing import ClassVar
 
 from textual import on
@@ -7,6 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
 from textual.content import Content
+from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from homelab_tui.commands import COMMANDS, Command, by_id, of_pane
@@ -33,6 +35,8 @@ from homelab_tui.ui.table import LabTable
 PANES = tuple(TITLES)
 _AGE_TICK_S = 1.0
 _ROW_TICKS = 5
+_BARS_S = 0.25
+"""Least time between two drawings of health, tabs and keys because of news."""
 _EVERYWHERE = ("app.help", "app.quit", "app.filter", "table.select", "table.open", "app.palette")
 """What the footer shows of what works everywhere, the most needed first: narrow screens cut its end."""
 
@@ -46,6 +50,8 @@ class MainScreen(FrameScreen):
         super().__init__()
         self._keymap = keymap
         self._ticks = 0
+        self._bars_shown_at = 0.0
+        self._bars_timer: Timer | None = None
         self.pane_shown = "nodes"
 
     def compose(self) -> ComposeResult:
@@ -82,7 +88,15 @@ class MainScreen(FrameScreen):
         """Hand a state to every pane."""
         for pane in self.query(Pane):
             pane.state = state
-        self._show_bars()
+        self._show_bars_soon()
+
+    def _show_bars_soon(self) -> None:
+        """At once, or where they were shown just now a moment later: under a storm they need not follow each change."""
+        wait_s = self._bars_shown_at + _BARS_S - time.monotonic()
+        if wait_s <= 0:
+            self._show_bars()
+        elif self._bars_timer is None:
+            self._bars_timer = self.set_timer(wait_s, self._show_bars)
 
     def _tick(self) -> None:
         """Ages grow by themselves, outside the state; rows show minutes, so they need it seldom."""
@@ -97,9 +111,13 @@ class MainScreen(FrameScreen):
                     pane.rebuild()
 
     def _show_bars(self) -> None:
+        if self._bars_timer is not None:
+            self._bars_timer.stop()
+            self._bars_timer = None
         lab = self.lab
         if lab is None:
             return
+        self._bars_shown_at = time.monotonic()
         state = lab.store.state
         notice = f"UNFINISHED: {state.unfinished[0]} (press R to restore)" if state.unfinished else None
         self.query_one(HealthBar).show(pills(state, lab.clock.now()), notice)

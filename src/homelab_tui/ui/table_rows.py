@@ -1,8 +1,11 @@
 """What a table holds: its rows, which of them are shown in which order, the cursor and the selection. Draws nothing."""
 
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 
 from homelab_tui.present.table import Row, filter_words, matching_rows, sorted_rows
+
+_key_of = attrgetter("key")
 
 
 class TableRows:
@@ -19,6 +22,8 @@ class TableRows:
         self.descending = False
         self.cursor = 0
         """Place of the cursor in `shown`; 0 also when nothing is shown."""
+        self._given: Sequence[Row] | None = None
+        """What `replace` was given last; it is a tuple that the owner keeps as long as nothing changes."""
         self._selected: set[str] = set()
         self._last_key = ""  # under the cursor when something was last shown
 
@@ -43,11 +48,13 @@ class TableRows:
 
     def replace(self, rows: Sequence[Row]) -> bool:
         """Takes over new rows; False when they equal the old ones. Of two rows with one key the first wins."""
+        if rows is self._given and isinstance(rows, tuple):
+            return False
+        self._given = rows
         rows = list(rows)
         if rows == self.rows:
             return False
-        keys = {row.key for row in rows}
-        if len(keys) < len(rows):
+        if len({*map(_key_of, rows)}) < len(rows):
             unique: dict[str, Row] = {}
             for row in rows:
                 unique.setdefault(row.key, row)

@@ -82,8 +82,9 @@ class TableView(ScrollView, can_focus=True):
         rows = self._model.rows
         if not before:
             self._wanted = [0] * len(self._all_columns)
-        if len(before) == len(rows):
-            rows = [row for old, row in zip(before, rows, strict=True) if old is not row]
+        else:
+            known = {*map(id, before)}
+            rows = [row for row in rows if id(row) not in known]
         sample = rows[:: len(rows) // _SAMPLE + 1]
         for index, column in enumerate(self._all_columns):
             if column.width is None and sample:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from operator import attrgetter, countOf
 from typing import ClassVar
 
 from textual import work
@@ -9,6 +10,7 @@ from textual.binding import BindingType
 
 from homelab_tui.commands import of_pane
 from homelab_tui.domain.errors import HomelabError
+from homelab_tui.domain.job_families import FamilyRows
 from homelab_tui.domain.jobs import Job, JobState
 from homelab_tui.domain.reading import HealthState
 from homelab_tui.domain.state import LabState
@@ -39,7 +41,7 @@ class JobsPane(JobsActing):
 
     def __init__(self) -> None:
         super().__init__()
-        self._memo = RowMemo()
+        self._memo: RowMemo[FamilyRows] = RowMemo()
 
     def is_affected(self, before: LabState, after: LabState) -> bool:
         """Jobs, what is done to them, and whether a source is well; not the ages of readings."""
@@ -60,7 +62,8 @@ class JobsPane(JobsActing):
 
     def summary_of(self, state: LabState) -> str:
         """How many failed, or that nobody can tell."""
-        failed = sum(job.state is JobState.FAILED for job in state.jobs.jobs)
+        # Counted in C: with 10,000 Jobs a loop of ours would take a millisecond of every change.
+        failed = countOf(map(attrgetter("state"), state.jobs.jobs), JobState.FAILED)
         lab = self.lab
         words = (
             [reading_health(r, lab.clock.now()).state for _, r in (*state.clusters, *state.prometheus)] if lab else []

@@ -68,7 +68,9 @@ class Pane(PaneFrame):
         self._columns_shown = columns
         table.set_rows(self.rows_of(self.state, now))
         table.empty_text = self.empty_of(self.state, now)
-        self.border_title = Content(f"{self.title}{self.summary_of(self.state)}")
+        title = f"{self.title}{self.summary_of(self.state)}"
+        if title != str(self.border_title):  # even an equal one would have the whole pane drawn again
+            self.border_title = Content(title)
 
     # What each pane says
 
