@@ -48,6 +48,13 @@ COMMANDS: tuple[Command, ...] = (
         "Show everything that is wrong, with the node, the port and the Jobs that belong together.",
         cli="incidents",
     ),
+    Command(
+        "app.timeline",
+        ("T",),
+        "timeline",
+        "Time line",
+        "Show what happened in the last day: Jobs, alerts, boots, and what was done here, in one order.",
+    ),
     Command("app.refresh", ("ctrl+r",), "refresh_all", "Refresh", "Ask every source again now."),
     Command("app.palette", ("colon", "ctrl+p"), "command_palette", "Commands", "Find any command by its name."),
     Command("app.help", ("question_mark",), "help", "Help", "Show all keys, and what the words and colours mean."),

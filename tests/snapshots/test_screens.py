@@ -79,6 +79,7 @@ SCREENS: dict[str, tuple[tuple[int, int], Steps]] = {
     "filtered": (NARROW, keys("slash", "r", "p", "i", "0", "3", "enter")),
     "selected": (NARROW, keys("2", "space", "space")),
     "help": ((110, 60), keys("question_mark")),
+    "timeline": (NARROW, keys("T")),
     "incidents": (NARROW, keys("exclamation_mark")),
     "incident-details": ((110, 40), keys("exclamation_mark", "enter")),
     "node-details": ((110, 60), row("1", "node:rpi03", "enter")),

@@ -13,7 +13,9 @@ from textual.widgets import Input, Static
 
 from homelab_tui.commands import COMMANDS, Command, by_id, of_pane
 from homelab_tui.domain.state import LabState
+from homelab_tui.domain.timelines import Happening, timeline
 from homelab_tui.engine.lab import Lab
+from homelab_tui.present import timelines
 from homelab_tui.present.details import details
 from homelab_tui.present.healths import pills
 from homelab_tui.ui.bindings import bindings_of
@@ -232,6 +234,14 @@ class MainScreen(FrameScreen):
         if self.lab is not None:
             self.app.push_screen(IncidentsScreen(self.lab))
 
+    def action_timeline(self) -> None:
+        """`T`."""
+        lab = self.lab
+        if lab is not None:
+            now = lab.clock.now()
+            happened = timeline(lab.store.state, _actions(lab), now)
+            self.app.push_screen(TextScreen("Time line: the last day", timelines.text(happened, now)))
+
     def action_help(self) -> None:
         """All keys."""
         self.app.push_screen(HelpScreen(self._keymap))
@@ -275,3 +285,12 @@ class MainScreen(FrameScreen):
             self.show_pane(command.pane)
         place = self.pane.table if command.id.startswith("table.") else self.pane if command.pane else self
         await self.app.run_action(command.action, default_namespace=place)
+
+
+def _actions(lab: Lab) -> list[Happening]:
+    """What the activity log has; an unreadable one costs only itself."""
+    try:
+        entries = list(lab.activity.entries())
+    except OSError:
+        return []
+    return [timelines.action(e.at, e.who, e.kind, e.target, ok=e.ok, detail=e.detail) for e in entries]
