@@ -16,7 +16,21 @@ from tests.labs import start_lab, until
 from tests.servers import require_binary
 
 Json = dict[str, Any]
-CONFIG = "route:\n  receiver: home\n  group_by: ['alertname']\nreceivers:\n  - name: home\n"
+CONFIG = """
+route:
+  receiver: home
+  group_by: ['alertname']
+receivers:
+  - name: home
+inhibit_rules:
+  - source_matchers: ['severity = critical']
+    target_matchers: ['severity =~ warning|info']
+    equal: [namespace, alertname]
+  - source_matchers: ['alertname = NodeDown']
+    target_matchers: ['alertname = NodeUnderVoltage']
+    equal: [cluster, instance]
+"""
+"""The receiver and the rules that the lab has too."""
 LABELS = {"alertname": "KubeJobFailed", "namespace": "backup", "job_name": "restic-1", "pod": "ksm-1"}
 
 
@@ -134,10 +148,28 @@ async def tell_the_story(client: httpx.AsyncClient) -> list[tuple[str, int, Any]
     del incomplete["createdBy"]
     await ask("no author", "POST", "/api/v2/silences", json=incomplete)
     await ask("bad filter", "GET", "/api/v2/alerts", params={"filter": "what is this"}, text=False)
+    await _inhibit(ask)
     await ask("receivers", "GET", "/api/v2/receivers")
     await ask("nothing", "GET", "/api/v2/nothing", text=False)
     await ask("ready", "GET", "/-/ready")
     return told
+
+
+async def _inhibit(ask: Any) -> None:
+    """A critical alert holds a warning of its namespace back, and nothing else."""
+    high = {**LABELS, "alertname": "Full", "severity": "critical", "job_name": "high"}
+    alerts = [high, {**high, "severity": "warning", "job_name": "low"}]
+    alerts += [{**high, "severity": "warning", "namespace": "db", "job_name": "elsewhere"}]
+    down = {"alertname": "NodeDown", "severity": "critical", "instance": "rpi03", "cluster": "attic"}
+    alerts += [down, {**down, "alertname": "NodeUnderVoltage", "severity": "warning"}]
+    alerts += [{**down, "alertname": "NodeUnderVoltage", "severity": "warning", "instance": "rpi04"}]
+    await ask("post a critical one", "POST", "/api/v2/alerts", json=[{"labels": labels} for labels in alerts])
+    for name in ("high", "low", "elsewhere"):
+        await ask(f"is {name} inhibited", "GET", "/api/v2/alerts", params={"filter": f'job_name="{name}"'})
+    under = {"filter": 'alertname="NodeUnderVoltage"'}
+    await ask("the voltage of what is down", "GET", "/api/v2/alerts", params=under)
+    await ask("without inhibited ones", "GET", "/api/v2/alerts", params={**under, "inhibited": "false"})
+    await ask("inhibited ones alone", "GET", "/api/v2/alerts", params={**under, "active": "false"})
 
 
 async def test_the_same_calls_get_the_same_answers(tmp_path: Path) -> None:

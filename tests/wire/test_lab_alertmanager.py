@@ -54,6 +54,36 @@ async def test_a_firing_alert_arrives_is_silenced_and_goes_with_its_job() -> Non
         assert one["job_name"] not in {a["labels"]["job_name"] for a in await failed_job_alerts(client)}
 
 
+async def test_a_pi_that_is_down_holds_the_alert_about_its_voltage_back() -> None:
+    clock = still_clock()
+    async with (
+        start_lab(clock=clock, ssh=False, snmp=False, catalogue=False, for_s=2.0) as lab,
+        httpx.AsyncClient(base_url=lab.alertmanager.url) as client,
+    ):
+        lab.world.set_throttled("rpi03", 0x1)
+        clock.advance(1)
+        lab.step()
+
+        async def voltage(**params: str) -> list[Json]:
+            found: list[Json] = (
+                await client.get("/api/v2/alerts", params={"filter": 'alertname="NodeUnderVoltage"', **params})
+            ).json()
+            return found
+
+        assert [alert["status"]["state"] for alert in await voltage()] == ["active"]
+        lab.world.hang("rpi02")  # another Pi's outage says nothing of this one
+        for _ in range(3):
+            clock.advance(1)
+            lab.step()
+        down = (await client.get("/api/v2/alerts", params={"filter": 'alertname="NodeDown"'})).json()
+        assert [alert["status"]["inhibitedBy"] for alert in [*down, *(await voltage())]] == [[], []]
+        labels = {**(await voltage())[0]["labels"], "alertname": "NodeDown", "severity": "critical"}
+        await client.post("/api/v2/alerts", json=[{"labels": labels}])
+        (held,) = await voltage()
+        assert (held["status"]["state"], len(held["status"]["inhibitedBy"])) == ("suppressed", 1)
+        assert await voltage(inhibited="false") == []
+
+
 async def test_its_faults_are_its_own() -> None:
     async with start_lab(("alertmanager=503",), ssh=False, snmp=False, catalogue=False) as lab:
         async with httpx.AsyncClient(base_url=lab.alertmanager.url) as client:

@@ -12,10 +12,11 @@ import pytest
 from homelab_tui.config.load import load_config
 from homelab_tui.demo.faults import Faults
 from homelab_tui.demo.snmp import DemoSnmpAgent, V3User
-from homelab_tui.demo.world import World
+from homelab_tui.demo.snmp_topology import LLDP_TTL_S, MAC_AGEING_S
+from homelab_tui.demo.world import Clock, World
 from homelab_tui.domain.poe import Detection
 from homelab_tui.wiring import build_lab
-from tests.labs import start_lab
+from tests.labs import start_lab, still_clock
 from tests.servers import require_binary
 
 AUTH, PRIV = "an authentication phrase", "a privacy phrase"
@@ -111,7 +112,8 @@ async def test_the_product_reads_and_cycles_ports_of_every_kind_of_switch(
 
 @pytest.mark.parametrize("profile", ["netgear", "tp-link"])
 async def test_the_mac_table_and_lldp_name_the_port_of_each_pi_while_it_is_up(tmp_path: Path, profile: str) -> None:
-    async with start_lab(ssh=False, catalogue=False, switch_profile=profile) as demo:
+    clock = still_clock()
+    async with start_lab(clock=clock, ssh=False, catalogue=False, switch_profile=profile) as demo:
         lab = build_lab(load_config(str(demo.write_config(tmp_path / "config.toml"))))
         try:
             (_, reading), *_ = (await lab.read(("switches",))).switches
@@ -124,9 +126,47 @@ async def test_the_mac_table_and_lldp_name_the_port_of_each_pi_while_it_is_up(tm
                 assert said[number + offset] == f"rpi0{number}"
             assert [port.if_index for port in reading.value.ports] == [number + offset for number in range(1, 9)]
             demo.world.hang("rpi03")
+            demo.world.set_port_admin(4, False)
             (source,) = lab.sources.switches
-            topology = await source.read_topology()  # type: ignore[attr-defined]
-            assert nodes["rpi03"].mac not in dict(topology.mac_ports)
-            assert "rpi03" not in dict(topology.neighbours).values()
+
+            async def known() -> tuple[set[str], set[str]]:
+                topology = await source.read_topology()  # type: ignore[attr-defined]
+                named = {name for name in nodes if nodes[name].mac in dict(topology.mac_ports)}
+                return named & {"rpi03", "rpi04"}, {"rpi03", "rpi04"} & set(dict(topology.neighbours).values())
+
+            # a link that goes down is forgotten at once, a machine that hangs when its entry is too old
+            assert await known() == ({"rpi03"}, {"rpi03"})
+            clock.advance(LLDP_TTL_S)
+            assert await known() == ({"rpi03"}, set())
+            clock.advance(MAC_AGEING_S - LLDP_TTL_S)
+            assert await known() == (set(), set())
         finally:
             await lab.close()
+
+
+async def test_a_tp_link_falls_silent_after_a_question_about_what_it_does_not_have() -> None:
+    world, faults = World(Clock()), Faults()
+    world.clock.freeze()
+    agent = DemoSnmpAgent(world, faults, "reader", "writer", profile="tp-link")
+    port = await agent.start()
+
+    async def answers(*oid: str) -> bool:
+        """Whether a GET gets an answer within half a second."""
+        process = await asyncio.create_subprocess_exec(
+            *(str(require_binary("snmpget")), "-v2c", "-c", "reader", "-t", "0.5", "-r", "0", f"127.0.0.1:{port}"),
+            *oid,
+            env={**os.environ, "MIBS": ""},
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        return await asyncio.wait_for(process.wait(), 10) == 0
+
+    try:
+        assert await answers("1.3.6.1.2.1.1.2.0")
+        assert await answers("1.3.6.1.4.1.11863.6.56.1.1.2.1.1.99.1")  # no such column, but its own table
+        assert not await answers("1.3.6.1.2.1.105.1.1.1.3.1.1")  # RFC 3621: it never heard of it
+        assert not await answers("1.3.6.1.2.1.1.2.0")
+        world.clock.advance(4.1)
+        assert await answers("1.3.6.1.2.1.1.2.0")
+    finally:
+        await agent.stop()

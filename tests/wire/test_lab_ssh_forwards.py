@@ -56,3 +56,32 @@ async def test_nothing_outside_the_lab_can_be_reached_and_restrict_forbids_all(l
     assert await asyncio.to_thread(_through, lab, NUC, (PI, 22)) == PI
     with pytest.raises(paramiko.ChannelException):
         await asyncio.to_thread(_through, lab, NUC, ("192.168.10.131", 22))
+
+
+async def test_what_refuses_a_forwarding_is_said_as_sshd_says_it(lab: SshLab) -> None:
+    for target, words in {
+        "127.0.0.1:1": "Connection refused",
+        "192.168.99.99:22": "No route to host",
+        "example.org:22": "Name or service not known",
+    }.items():
+        heard = await lab.ssh(NUC, options=("-W", target, "-o", "LogLevel=INFO"))
+        assert f"connect failed: {words}" in heard.err.decode()
+    lab.authorize(NUC, f"restrict {lab.public_line}\n")
+    heard = await lab.ssh(NUC, options=("-W", f"{PI}:22", "-o", "LogLevel=INFO"))
+    assert "administratively prohibited: open failed" in heard.err.decode()
+
+
+async def test_sftp_reads_and_writes_in_the_home_of_the_node(lab: SshLab) -> None:
+    def put_and_get() -> tuple[str, list[str], bytes]:
+        with lab.connected(NUC) as client, client.open_sftp() as sftp:
+            with sftp.open("note.txt", "w") as file:
+                file.write("by sftp")
+            sftp.rename("note.txt", "renamed.txt")
+            with sftp.open("renamed.txt") as file:
+                return sftp.normalize("."), sftp.listdir("."), file.read()
+
+    where, names, text = await asyncio.to_thread(put_and_get)
+    assert where == str(lab.home(NUC))
+    assert "renamed.txt" in names
+    assert (text, (lab.home(NUC) / "renamed.txt").read_text()) == (b"by sftp", "by sftp")
+    assert b"subsystem request failed" in (await lab.ssh(NUC, "netconf", options=("-s",))).err

@@ -16,14 +16,51 @@ from homelab_tui.demo.silences import (
     RESEND,
     AlertMatcher,
     HeldAlert,
+    InhibitRule,
     Invalid,
     Silence,
     Silences,
     fingerprint,
+    inhibiting,
     parse_matcher,
 )
 
 RECEIVER = "home"
+INHIBIT = (
+    InhibitRule(
+        source=(AlertMatcher("severity", "critical"),),
+        target=(AlertMatcher("severity", "warning|info", is_regex=True),),
+        equal=("namespace", "alertname"),
+    ),
+    InhibitRule(
+        source=(AlertMatcher("alertname", "NodeDown"),),
+        target=(AlertMatcher("alertname", "NodeUnderVoltage"),),
+        equal=("cluster", "instance"),
+    ),
+)
+"""The first is kube-prometheus-stack's; the second is what one would write for Pis."""
+CONFIG = f"""route:
+  receiver: {RECEIVER}
+  group_by:
+  - alertname
+inhibit_rules:
+- source_matchers:
+  - severity="critical"
+  target_matchers:
+  - severity=~"warning|info"
+  equal:
+  - namespace
+  - alertname
+- source_matchers:
+  - alertname="NodeDown"
+  target_matchers:
+  - alertname="NodeUnderVoltage"
+  equal:
+  - cluster
+  - instance
+receivers:
+- name: {RECEIVER}
+"""
 _NEEDED = ("comment", "createdBy", "endsAt", "matchers", "startsAt")
 Route = Callable[[web.BaseRequest], Awaitable[web.Response]]
 
@@ -104,8 +141,7 @@ class DemoAlertmanager:
     async def _status(self, request: web.BaseRequest) -> web.Response:
         version = {"version": "0.27.0", "revision": "0aa3c2aad14cff039931923ab16b26b7481783b5", "branch": "HEAD"}
         version |= {"buildUser": "root@demo", "buildDate": "20240228-11:51:20", "goVersion": "go1.21.7"}
-        config = f'route:\n  receiver: {RECEIVER}\n  group_by: ["alertname"]\nreceivers:\n  - name: {RECEIVER}\n'
-        status = {"cluster": {"status": "disabled", "peers": []}, "config": {"original": config}}
+        status = {"cluster": {"status": "disabled", "peers": []}, "config": {"original": CONFIG}}
         return _json({**status, "uptime": _stamp(self.started), "versionInfo": version})
 
     async def _receivers(self, request: web.BaseRequest) -> web.Response:
@@ -138,17 +174,24 @@ class DemoAlertmanager:
         return web.Response(status=200)
 
     def _found(self, request: web.BaseRequest) -> list[dict[str, Any]]:
-        """The alerts that the query's `filter`, `active` and `silenced` let through, by fingerprint."""
+        """The alerts that the query's `filter`, `active`, `silenced` and `inhibited` let through, by fingerprint."""
         query, now = request.query, self.clock.now()
         matchers = [parse_matcher(text) for text in query.getall("filter", [])]
         found: list[dict[str, Any]] = []
-        for key, held in sorted(self._alerts.items()):
-            if held.ends_at <= now or not all(matcher.matches(held.labels) for matcher in matchers):
+        live = {key: held.labels for key, held in sorted(self._alerts.items()) if held.ends_at > now}
+        for key, labels in live.items():
+            held = self._alerts[key]
+            if not all(matcher.matches(labels) for matcher in matchers):
                 continue
-            silenced = self.silences.muting(held.labels, now)
-            if query.get("silenced" if silenced else "active") == "false":
+            silenced, inhibited = self.silences.muting(labels, now), inhibiting(INHIBIT, live, labels)
+            if (
+                (silenced and query.get("silenced") == "false")
+                or (inhibited and query.get("inhibited") == "false")
+                or (not silenced and not inhibited and query.get("active") == "false")
+            ):
                 continue
-            status = {"inhibitedBy": [], "silencedBy": silenced, "state": "suppressed" if silenced else "active"}
+            state = "suppressed" if silenced or inhibited else "active"
+            status = {"inhibitedBy": inhibited, "silencedBy": silenced, "state": state}
             found.append(
                 {
                     "annotations": held.annotations,

@@ -62,6 +62,8 @@ class DemoNode:
     """How far this node's own wall clock runs ahead of the lab's."""
     phase: float = 0.0
     """Radians; keeps the gentle waves of twins apart."""
+    silent_since: float | None = None
+    """Monotonic second at which it hung: since when it has sent nothing; None while it may talk."""
     boot_ready_at: float | None = None
     """Monotonic second at which a booting node's OS answers; None unless booting."""
 

@@ -46,6 +46,35 @@ def parse_matcher(text: str) -> AlertMatcher:
 
 
 @dataclass(frozen=True, slots=True)
+class InhibitRule:
+    """One of inhibit_rules: while a source alert fires, target alerts with the same labels are held back."""
+
+    source: tuple[AlertMatcher, ...]
+    target: tuple[AlertMatcher, ...]
+    equal: tuple[str, ...]
+    """Labels that must agree in both; one that is missing in both agrees."""
+
+
+def inhibiting(rules: tuple[InhibitRule, ...], live: Mapping[str, Labels], labels: Labels) -> list[str]:
+    """Fingerprints of the alerts in `live` that hold these labels back: of each rule the first.
+
+    As the real one: an alert that matches both sides of a rule is not held back by another that does too.
+    """
+    found: list[str] = []
+    for rule in rules:
+        if not all(matcher.matches(labels) for matcher in rule.target):
+            continue
+        is_source = all(matcher.matches(labels) for matcher in rule.source)
+        for key, other in live.items():
+            fires = all(matcher.matches(other) for matcher in rule.source)
+            both = is_source and all(matcher.matches(other) for matcher in rule.target)
+            if fires and not both and all(other.get(name, "") == labels.get(name, "") for name in rule.equal):
+                found.append(key)
+                break
+    return sorted(set(found))
+
+
+@dataclass(frozen=True, slots=True)
 class Silence:
     """One silence."""
 

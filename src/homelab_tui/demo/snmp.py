@@ -59,6 +59,7 @@ class DemoSnmpAgent:
         self._communities = {_READER: community, _WRITER: write_community}
         self._users = tuple(users)
         self._tree = SwitchTree(world, profile)
+        self._controller: Controller | None = None
         self._engine: SnmpEngine | None = None
         self._transport: _SwitchTransport | None = None
         self._port = 0
@@ -75,7 +76,8 @@ class DemoSnmpAgent:
         self._engine = engine = await asyncio.to_thread(_engine, self._communities, self._users)
         responder = context.SnmpContext(engine)
         responder.unregister_context_name(b"")
-        responder.register_context_name(b"", Controller(self._world, self._tree, self._fault))
+        self._controller = Controller(self._world, self._tree, self._fault)
+        responder.register_context_name(b"", self._controller)
         for command in (cmdrsp.GetCommandResponder, cmdrsp.NextCommandResponder, BulkResponder, SetResponder):
             command(engine, responder)
         self._sock = _bound(0)
@@ -107,6 +109,9 @@ class DemoSnmpAgent:
     def _fault(self) -> str | None:
         return self._faults.get("snmp", self._world.switch.name)
 
+    def _is_mute(self) -> bool:
+        return self._controller is not None and self._world.clock.monotonic() < self._controller.mute_until
+
     def _on_fault(self, server: str, _target: str) -> None:
         if server != "snmp" or self._loop is None:
             return
@@ -135,7 +140,7 @@ class DemoSnmpAgent:
                 self._sock = _bound(self._port)
 
     async def _open(self, sock: socket.socket) -> None:
-        transport = _SwitchTransport(self._fault)
+        transport = _SwitchTransport(self._fault, self._is_mute)
         try:
             # Awaited here, not left to pysnmp's open_server_mode: one that is closed half-way through its opening
             # would take the reader of the next socket, with the same descriptor, away with it.
@@ -194,13 +199,13 @@ def _engine(communities: dict[str, str], users: tuple[V3User, ...]) -> SnmpEngin
 class _SwitchTransport(udp.UdpAsyncioTransport):  # type: ignore[misc]  # pysnmp is untyped
     """A UDP socket with the switch's current fault between the wire and the agent."""
 
-    def __init__(self, fault: Callable[[], str | None]) -> None:
+    def __init__(self, fault: Callable[[], str | None], is_mute: Callable[[], bool]) -> None:
         super().__init__(loop=asyncio.get_running_loop())
-        self._fault = fault
+        self._fault, self._is_mute = fault, is_mute
 
     def datagram_received(self, datagram: bytes, address: Any) -> None:
         fault = self._fault()
-        if self._callback_function is None or fault in ("hang", "refuse", "401"):
+        if self._callback_function is None or fault in ("hang", "refuse", "401") or self._is_mute():
             return
         if fault == "garbage" and self.transport is not None:
             self.transport.sendto(_GARBAGE + secrets.token_bytes(32), address)
@@ -215,7 +220,7 @@ class _SwitchTransport(udp.UdpAsyncioTransport):  # type: ignore[misc]  # pysnmp
 
     def send_message(self, message: bytes, address: Any) -> None:
         fault = self._fault()
-        if fault == "reset":
+        if fault == "reset" or self._is_mute():
             return  # The request was carried out; its answer is lost.
         if fault == "partial":
             message = message[: len(message) // 2]

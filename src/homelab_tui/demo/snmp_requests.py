@@ -60,12 +60,15 @@ class Controller(AbstractMibInstrumController):  # type: ignore[misc]  # pysnmp 
         self._world = world
         self._tree = tree
         self._fault = fault
+        self.mute_until = 0.0
+        """Monotonic second up to which the switch answers nobody: TP-Link's habit after a question it does not know."""
         self.failed_index = 0
         """1-based place of the variable that the last SET failed at."""
 
     def read_variables(self, *variables: Any, **context: Any) -> list[tuple[Any, Any]]:
         """GET."""
         self._prepare()
+        self._mind(variables)
         answers = []
         for name, _ in variables:
             oid = tuple(name)
@@ -78,6 +81,7 @@ class Controller(AbstractMibInstrumController):  # type: ignore[misc]  # pysnmp 
     def read_next_variables(self, *variables: Any, **context: Any) -> list[tuple[Any, Any]]:
         """GETNEXT, and one repetition of GETBULK."""
         self._prepare()
+        self._mind(variables)
         answers: list[tuple[Any, Any]] = []
         for name, _ in variables:
             found: tuple[Oid, Value] | None = self._tree.following(tuple(name))
@@ -118,6 +122,11 @@ class Controller(AbstractMibInstrumController):  # type: ignore[misc]  # pysnmp 
     def _hidden(self, oid: Any, context: dict[str, Any]) -> bool:
         """True if the community's view does not show it."""
         return bool(context["acFun"]("read", (oid, None), **context))
+
+    def _mind(self, variables: Any) -> None:
+        """Fall silent, where the switch is of that kind, when somebody asks about what it does not have."""
+        if self._tree.sulks_s and not all(self._tree.knows(tuple(name)) for name, _ in variables):
+            self.mute_until = self._world.clock.monotonic() + self._tree.sulks_s
 
     def _prepare(self) -> None:
         """Let the world's time pass, and play the faults that answer with an error."""

@@ -9,6 +9,7 @@ from homelab_tui.demo.snmp_vendors import Oid, Read, Vendor
 from homelab_tui.demo.world import World
 
 BASE_PORT_ENTRY: Oid = (1, 3, 6, 1, 2, 1, 17, 1, 4, 1)
+AGEING_TIME: Oid = (1, 3, 6, 1, 2, 1, 17, 4, 2, 0)
 Q_FDB_ENTRY: Oid = (1, 3, 6, 1, 2, 1, 17, 7, 1, 2, 2, 1)
 LLDP_LOCAL_ENTRY: Oid = (1, 0, 8802, 1, 1, 2, 1, 3, 7, 1)
 LLDP_REMOTE_ENTRY: Oid = (1, 0, 8802, 1, 1, 2, 1, 4, 1, 1)
@@ -16,12 +17,17 @@ VLAN = 1
 LEARNED, MAC_ADDRESS, INTERFACE_NAME = 3, 4, 5
 _SEEN_AT = 1200
 """lldpRemTimeMark: sysUpTime when the neighbours were first heard."""
+MAC_AGEING_S = 20.0
+"""dot1dTpAgingTime; a switch waits 300 s."""
+LLDP_TTL_S = 8.0
+"""How long what a neighbour said is kept; usually 120 s."""
 _STRANGERS = {5: ("ap-livingroom", "74:ac:b9:00:00:05"), UPLINK_PORT: ("gw", "e4:5f:01:00:00:01")}
 """Port -> (name, MAC) of what hangs there and is no node."""
 
 
 def bridge_rows(world: World, vendor: Vendor) -> Iterable[tuple[Oid, Read]]:
     """dot1dBasePortIfIndex, and dot1qTpFdbPort and -Status of every machine that talks: the NUCs by the uplink."""
+    yield AGEING_TIME, lambda: Integer32(int(MAC_AGEING_S))
     for number in world.switch.ports:
         yield (*BASE_PORT_ENTRY, 2, number), lambda number=number: Integer32(number + vendor.if_index_offset)  # type: ignore[misc]
     for mac, port, talks in _talkers(world):
@@ -40,7 +46,7 @@ def lldp_rows(world: World, vendor: Vendor) -> Iterable[tuple[Oid, Read]]:
     fed = {node.port: (node.name, node.mac) for node in world.nodes.values() if node.port is not None}
     for number, (system, mac) in (_STRANGERS | fed).items():
         index = (_SEEN_AT, number, 1)
-        talks = _talks(world, system, number)
+        talks = _ages_out(world, system, number, LLDP_TTL_S)
         chassis = OctetString(bytes.fromhex(mac.replace(":", "")))
         for column, value in {
             4: Integer32(MAC_ADDRESS),
@@ -54,19 +60,27 @@ def lldp_rows(world: World, vendor: Vendor) -> Iterable[tuple[Oid, Read]]:
             yield (*LLDP_REMOTE_ENTRY, column, *index), lambda value=value, talks=talks: value if talks() else None  # type: ignore[misc]
 
 
+def _ages_out(world: World, name: str, number: int, after_s: float) -> Callable[[], bool]:
+    """Whether the switch still knows a machine: one that hangs is forgotten a while after its last frame, one whose
+    link went down at once."""
+    port, node = world.switch.ports[number], world.nodes.get(name)
+
+    def known() -> bool:
+        if not port.has_link:
+            return False
+        since = node.silent_since if node is not None else None
+        return since is None or world.clock.monotonic() - since < after_s
+
+    return known
+
+
 def _talkers(world: World) -> Iterable[tuple[str, int, Callable[[], bool]]]:
     """(MAC, bridge port, whether it is in the table now)."""
     for number, (name, mac) in _STRANGERS.items():
-        yield mac, number, _talks(world, name, number)
+        yield mac, number, _ages_out(world, name, number, MAC_AGEING_S)
     for node in (*world.nodes.values(), world.bastion):
         number = node.port or UPLINK_PORT
-        yield node.mac, number, _talks(world, node.name, number)
-
-
-def _talks(world: World, name: str, number: int) -> Callable[[], bool]:
-    port, node = world.switch.ports[number], world.nodes.get(name)
-    # A machine that hangs ages out; here at once, in a switch after 300 s.
-    return lambda: port.has_link and (node is None or node.power in ("on", "booting"))
+        yield node.mac, number, _ages_out(world, node.name, number, MAC_AGEING_S)
 
 
 def _text(text: str) -> OctetString:

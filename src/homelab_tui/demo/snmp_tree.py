@@ -43,6 +43,7 @@ _INDEX_ARCS = (
     (LLDP_REMOTE_ENTRY, 3),
 )
 USAGE_THRESHOLD_PERCENT = 80
+_PART_ARCS = 7
 
 
 class SwitchTree:
@@ -54,6 +55,7 @@ class SwitchTree:
         self._switch = world.switch
         self._vendor = vendor = VENDORS[profile]
         self.admin = vendor.admin
+        self.sulks_s = vendor.sulks_s
         self._changed_at: dict[int, float] = {}
         rows = dict(self._system_rows()) | dict(self._interface_rows())
         rows |= dict(bridge_rows(world, vendor)) | dict(lldp_rows(world, vendor))
@@ -84,6 +86,15 @@ class SwitchTree:
         position = bisect_right(self._oids, oid)
         neighbours = self._oids[max(0, position - 1) : position + 1]
         return any(_object(row) == oid[: len(_object(row))] for row in neighbours)
+
+    def knows(self, oid: Oid) -> bool:
+        """True if the switch has a part of the tree that `oid` lies in, or that lies below it.
+
+        Parts are told apart by their first seven arcs: a standard MIB below mib-2, or a vendor's whole tree.
+        """
+        part = oid[:_PART_ARCS]
+        position = bisect_right(self._oids, part)
+        return any(row[: len(part)] == part for row in self._oids[max(0, position - 1) : position + 1])
 
     def note_change(self, what: str) -> None:
         """Remember when a port's link changed (ifLastChange); `what` is the world's name of the port, "sw1/3"."""

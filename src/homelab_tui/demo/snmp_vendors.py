@@ -54,11 +54,19 @@ class Vendor:
     if_index_offset: int
     if_name: Callable[[int], str]
     has_rfc3621: bool
+    sulks_s: float
+    """How long it answers nothing at all after a question about what it does not have."""
     admin: AdminColumn
 
 
 NETGEAR = Vendor(
-    (1, 3, 6, 1, 4, 1, 4526, 100, 4, 44), None, 0, "g{}".format, True, AdminColumn((*POE_PORT_ENTRY, 3), (GROUP,), 1, 2)
+    (1, 3, 6, 1, 4, 1, 4526, 100, 4, 44),
+    None,
+    0,
+    "g{}".format,
+    True,
+    0.0,
+    AdminColumn((*POE_PORT_ENTRY, 3), (GROUP,), 1, 2),
 )
 TP_LINK = Vendor(
     (1, 3, 6, 1, 4, 1, 11863, 5, 173),
@@ -66,6 +74,7 @@ TP_LINK = Vendor(
     49152,
     "gigabitEthernet 1/0/{}".format,
     False,
+    4.0,
     AdminColumn((*TP_LINK_POE_ENTRY, 2), (), 1, 0),
 )
 VENDORS: dict[Profile, Vendor] = {"netgear": NETGEAR, "tp-link": TP_LINK}

@@ -27,6 +27,20 @@ _DISK_FULL = 'trap "" XFSZ; ulimit -f 0; exec /bin/sh -c "$0"'
 _ON_TERMINAL = 'exec /bin/sh ${1:+-c "$1"} <"$0" >"$0" 2>&1'
 
 
+_SFTP_SERVERS = (
+    "/usr/lib/openssh/sftp-server",
+    "/usr/libexec/openssh/sftp-server",
+    "/usr/lib/ssh/sftp-server",
+    "/usr/libexec/sftp-server",
+)
+"""Where Debian, Red Hat, Arch and macOS have it."""
+
+
+def sftp_server() -> Path | None:
+    """This machine's sftp-server; None where there is none."""
+    return next((Path(path) for path in _SFTP_SERVERS if os.access(path, os.X_OK)), None)
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """Where commands run."""

@@ -1,6 +1,9 @@
 """Bytes between an SSH channel and a socket: how a bastion passes a connection on."""
 
 import contextlib
+import errno
+import ipaddress
+import os
 import socket
 from threading import Thread
 
@@ -16,6 +19,16 @@ def connect(port: int) -> socket.socket:
     sock.settimeout(None)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock
+
+
+def unreachable(host: str) -> socket.socket:
+    """Fail as a connection to what the lab does not have. Raises: OSError, always, in the words of a real one."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        raise OSError(errno.ENOENT, "Name or service not known") from None
+    number = errno.ECONNREFUSED if address.is_loopback else errno.EHOSTUNREACH
+    raise OSError(number, os.strerror(number))
 
 
 def carry(channel: paramiko.Channel, sock: socket.socket) -> None:

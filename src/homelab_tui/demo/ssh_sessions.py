@@ -20,9 +20,9 @@ from paramiko.common import (
 
 from homelab_tui.demo.faults import SLOW_S
 from homelab_tui.demo.ssh_accounts import Grant
-from homelab_tui.demo.ssh_commands import RunningCommand
+from homelab_tui.demo.ssh_commands import RunningCommand, sftp_server
 from homelab_tui.demo.ssh_doors import Door
-from homelab_tui.demo.ssh_forwards import carry, connect
+from homelab_tui.demo.ssh_forwards import carry, connect, unreachable
 from homelab_tui.demo.ssh_host_keys import HostKeys
 from homelab_tui.demo.ssh_transports import LabTransport, UnusableKey
 
@@ -172,6 +172,11 @@ class SshSession(paramiko.ServerInterface):
         """An interactive shell."""
         return self._prepare(channel, None)
 
+    def check_channel_subsystem_request(self, channel: paramiko.Channel, name: str) -> bool:
+        """SFTP, by this machine's own sftp-server in the node's home; sshd has no other either."""
+        program = sftp_server() if name == "sftp" else None
+        return program is not None and self._prepare(channel, str(program))
+
     def check_channel_window_change_request(
         self, channel: paramiko.Channel, width: int, height: int, pixelwidth: int, pixelheight: int
     ) -> bool:
@@ -232,10 +237,10 @@ class SshSession(paramiko.ServerInterface):
         if grant.permit_open and f"{host}:{port}" not in grant.permit_open:
             return OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
         target = self.door.resolve(host, port)
-        if target is None:
-            return OPEN_FAILED_CONNECT_FAILED
         try:
-            self._forwards[chanid] = connect(target)
-        except OSError:
+            self._forwards[chanid] = connect(target) if target is not None else unreachable(host)
+        except OSError as error:
+            if self._transport is not None:
+                self._transport.refusal = error.strerror or str(error)
             return OPEN_FAILED_CONNECT_FAILED
         return OPEN_SUCCEEDED

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import paramiko
 from paramiko.auth_handler import AuthHandler
-from paramiko.common import MSG_CHANNEL_REQUEST, cMSG_DISCONNECT
+from paramiko.common import MSG_CHANNEL_REQUEST, cMSG_CHANNEL_OPEN_FAILURE, cMSG_DISCONNECT
 
 OnChannel = Callable[[paramiko.Channel], None]
 _PROTOCOL_ERROR = 2
@@ -49,6 +49,8 @@ class LabTransport(paramiko.Transport):
         start only now: a quick command could else send its exit status before the "success" of its start, and the
         client would call that a closed channel."""
         super().__init__(sock)
+        self.refusal: str | None = None
+        """What to say of the next channel that is refused; None: sshd's "open failed"."""
         self.opened = opened
         self.answered = answered
 
@@ -68,8 +70,22 @@ class LabTransport(paramiko.Transport):
         message.add_int(_PROTOCOL_ERROR)
         message.add_string(why)
         message.add_string("")
-        self._send_message(message)  # type: ignore[attr-defined]
+        self._send_message(message)
         self.close()
+
+    def _send_message(self, data: paramiko.Message) -> None:
+        """paramiko refuses a channel without a word; sshd says why."""
+        raw = data.asbytes()
+        if raw.startswith(cMSG_CHANNEL_OPEN_FAILURE):
+            refused, why = paramiko.Message(raw[1:]), self.refusal or "open failed"
+            self.refusal = None
+            data = paramiko.Message()
+            data.add_byte(cMSG_CHANNEL_OPEN_FAILURE)
+            data.add_int(refused.get_int())
+            data.add_int(refused.get_int())
+            data.add_string(why)
+            data.add_string("")
+        super()._send_message(data)  # type: ignore[misc]  # paramiko's own, without a type
 
     def _queue_incoming_channel(self, channel: paramiko.Channel) -> None:
         # In place of the queue behind accept(): a client's next channel must not overtake the count of this one.

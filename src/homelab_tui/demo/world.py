@@ -104,7 +104,7 @@ class World:
         """The OS ends; the machine stays dark, and a Pi's port goes on delivering, until its power is cycled."""
         with self.lock:
             node = self._machine(name)
-            node.power, node.boot_ready_at = "off", None
+            node.power, node.boot_ready_at, node.silent_since = "off", None, self.clock.monotonic()
             if node.port is not None:
                 self.switch.ports[node.port].has_link = False
         self._tell([name] if node.port is None else [name, f"{self.switch.name}/{node.port}"])
@@ -179,7 +179,7 @@ class World:
         return changed
 
     def _boot(self, node: DemoNode, at: float) -> None:
-        node.power, node.boot_ready_at = "booting", at + self.boot_s
+        node.power, node.boot_ready_at, node.silent_since = "booting", at + self.boot_s, None
         node.boot_id = str(uuid.UUID(int=self._rng.getrandbits(128), version=4))
         node.booted_at = self.clock.now()
         node.throttled = 0
@@ -188,7 +188,7 @@ class World:
         with self.lock:
             node = self.nodes[name]
             if power == "hung" and node.power in ("on", "booting"):
-                node.power, node.boot_ready_at = "hung", None
+                node.power, node.boot_ready_at, node.silent_since = "hung", None, self.clock.monotonic()
         self._tell([name])
 
     def _tell(self, changed: list[str]) -> None:
