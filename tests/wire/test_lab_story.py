@@ -1,12 +1,13 @@
 """The demo's first two minutes, on a clock that the test moves."""
 
+import asyncio
 import json
 from typing import Any
 
 import httpx
 
 from homelab_tui.demo.lab import DemoLab
-from tests.labs import api, start_lab, still_clock
+from tests.labs import api, start_lab, still_clock, until
 
 Json = dict[str, Any]
 JOBS = "/apis/batch/v1/namespaces/backup/jobs"
@@ -48,7 +49,9 @@ async def test_a_pi_browns_out_its_backup_fails_an_alert_fires_and_a_power_cycle
         assert (job["status"]["active"], conditions(job)) == (1, [])
         pass_time(14)
         assert lab.world.nodes["rpi03"].throttled == 0x50005
-        assert lab.world.switch.ports[3].overload == 1
+        port, neighbour = lab.world.switch.ports[3], lab.world.switch.ports[2]
+        assert port.overload == 1
+        assert port.power_mw(clock.now()) > 1.6 * neighbour.power_mw(clock.now())
         assert conditions(await backup_of(lab)) == []
         pass_time(22)
         failed = await backup_of(lab)
@@ -72,6 +75,7 @@ async def test_a_pi_browns_out_its_backup_fails_an_alert_fires_and_a_power_cycle
         lab.world.set_port_admin(3, True)
         pass_time(10)
         assert (lab.world.is_up("rpi03"), lab.world.nodes["rpi03"].throttled) == (True, 0)
+        assert port.power_mw(clock.now()) < 1.4 * neighbour.power_mw(clock.now())
         pass_time(31 * 60)
         later = await backup_of(lab)
         assert later["metadata"]["name"] != name
@@ -81,6 +85,80 @@ async def test_a_pi_browns_out_its_backup_fails_an_alert_fires_and_a_power_cycle
             await client.request("DELETE", f"{JOBS}/{name}", json={"propagationPolicy": "Background"})
         pass_time(6)
         assert await alert_state(lab, name) is None
+
+
+async def ready_condition(lab: DemoLab, node: str) -> str:
+    """Its Ready condition's status in Kubernetes."""
+    async with api(lab.sites["pi"]) as client:
+        found = (await client.get(f"/api/v1/nodes/{node}")).json()
+    return next(str(item["status"]) for item in found["status"]["conditions"] if item["type"] == "Ready")
+
+
+async def up_metric(lab: DemoLab, node: str) -> str:
+    """Prometheus' `up` of its node_exporter."""
+    query = f'up{{instance="{lab.world.nodes[node].address}:9100"}}'
+    async with httpx.AsyncClient(base_url=lab.sites["pi"].prometheus.url) as client:
+        found = (await client.get("/api/v1/query", params={"query": query})).json()["data"]["result"]
+    return str(found[0]["value"][1])
+
+
+async def greeting(port: int) -> str:
+    """What its SSH port says within half a second: a version, nothing, or that it is closed."""
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    except ConnectionRefusedError:
+        return "closed"
+    try:
+        async with asyncio.timeout(0.5):
+            return (await reader.readline()).decode().partition("-Open")[0]
+    except TimeoutError:
+        return "silent"
+    finally:
+        writer.close()
+
+
+async def test_all_servers_tell_the_same_of_a_pi_without_power_of_one_that_hangs_and_of_their_return() -> None:
+    async with start_lab(catalogue=False) as lab:
+
+        async def truth(node: str) -> tuple[str, str, str, int]:
+            lab.step()
+            port = lab.world.switch.ports[int(node[-1])]
+            ssh = await greeting(lab.ssh_ports[node])
+            return ssh, await ready_condition(lab, node), await up_metric(lab, node), port.detection
+
+        async def becomes(node: str, wanted: tuple[str, str, str, int]) -> None:
+            async def same() -> bool:
+                return await truth(node) == wanted
+
+            await until(same)
+
+        well = ("SSH-2.0", "True", "1", 3)
+        await becomes("rpi02", well)
+        lab.world.set_port_admin(2, False)
+        lab.world.hang("rpi04")
+        await becomes("rpi02", ("closed", "Unknown", "0", 1))
+        await becomes("rpi04", ("silent", "Unknown", "0", 3))
+        await becomes("rpi01", well)
+        for number in (2, 4):
+            lab.world.set_port_admin(number, False)
+            lab.world.set_port_admin(number, True)
+        await becomes("rpi02", well)
+        await becomes("rpi04", well)
+
+
+async def test_one_seed_and_one_clock_make_the_same_lab_twice_and_another_seed_another() -> None:
+    clock = still_clock()
+
+    async def objects(seed: int) -> list[Json]:
+        async with start_lab(clock=clock, seed=seed, ssh=False, snmp=False) as lab, api(lab.sites["nuc"]) as client:
+            found: list[Json] = []
+            for path in ("/apis/batch/v1/jobs", "/apis/batch/v1/cronjobs", "/api/v1/pods", "/api/v1/nodes"):
+                found += (await client.get(path)).json()["items"]
+            return found
+
+    first = await objects(1)
+    assert first == await objects(1)
+    assert first != await objects(2)
 
 
 async def test_the_cron_jobs_tell_every_story() -> None:

@@ -106,6 +106,8 @@ class DemoPort:
     device: str | None = None
     """Name of the machine on this port; None when nothing that takes power is plugged in."""
     base_power_mw: int = 0
+    strain_mw: int = 0
+    """What its device draws more than it should; gone with the power."""
     priority: int = 3
     """pethPsePortPowerPriority: 1 critical, 2 high, 3 low."""
     has_link: bool = False
@@ -127,7 +129,7 @@ class DemoPort:
         if not self.delivers_power:
             return 0
         wave = math.sin(at.timestamp() * 2 * math.pi / 47 + self.number)
-        return int(self.base_power_mw * (1 + 0.06 * wave)) // 100 * 100
+        return int((self.base_power_mw + self.strain_mw) * (1 + 0.06 * wave)) // 100 * 100
 
     def voltage_v(self) -> int:
         """Whole volts on the pairs; 0 while it does not deliver."""

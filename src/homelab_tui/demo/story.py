@@ -10,6 +10,9 @@ BROWN_OUT_S = 12.0
 CARD_ERROR_S = 3.0
 """From the under-voltage to the backup's I/O error."""
 
+STRAIN_MW = 5600
+"""What the failing PoE HAT draws more: nearly twice as much as its neighbours on the switch."""
+
 
 class Story:
     """Told on the clock of the Pi cluster. Cycling the victim's port cures it: the next backup succeeds."""
@@ -30,6 +33,7 @@ class Story:
         port = self.world.nodes[VICTIM].port
         if port is not None:
             self.world.count_fault(port, overload=1)
+            self.world.strain(port, STRAIN_MW)
         node = self.site.cluster.store.body("nodes", "", VICTIM)
         if node is not None:
             message = "Under-voltage detected! (0x00050005)"

@@ -125,6 +125,12 @@ class World:
             entry.short += short
         self._tell([f"{self.switch.name}/{port}"])
 
+    def strain(self, port: int, more_mw: int) -> None:
+        """Make the device on a port draw that much more, until its power is cut."""
+        with self.lock:
+            self.switch.ports[port].strain_mw = more_mw
+        self._tell([f"{self.switch.name}/{port}"])
+
     def subscribe(self, callback: Listener) -> Callable[[], None]:
         """Hear of every change; returns the function that unsubscribes. Called outside the lock, in any thread."""
         with self.lock:
@@ -146,7 +152,7 @@ class World:
         if port.admin == 2:
             return []
         was_delivering = port.delivers_power
-        port.admin, port.detection, port.powered_at = 2, 1, None
+        port.admin, port.detection, port.powered_at, port.strain_mw = 2, 1, None, 0
         port.has_link = port.has_link and port.device is None
         changed = [f"{self.switch.name}/{port.number}"]
         if was_delivering and port.device in self.nodes:
