@@ -129,6 +129,32 @@ async def test_it_ends_when_its_parent_is_killed(temporary: Path, tmp_path: Path
     await until(lambda: not scratches(temporary))
 
 
+_DASHBOARD = """
+import subprocess, sys, os, time
+from homelab_tui.demo.secrets_on_disk import Scratch
+scratch = Scratch()
+(scratch.path / "state").mkdir()
+(scratch.path / "state" / "journal.jsonl").write_text("{}")
+config = str(scratch.path / "config.toml")
+child = subprocess.Popen([sys.executable, "-c", sys.argv[1], config, str(os.getpid())], stdout=subprocess.PIPE)
+if sys.argv[2] == "ready":
+    child.stdout.readline()
+print(scratch.path, flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("moment", ["ready", "starting"])
+async def test_what_a_killed_dashboard_kept_is_removed_by_its_lab(temporary: Path, moment: str) -> None:
+    async with child(sys.executable, "-c", _DASHBOARD, _LAB, moment) as dashboard:
+        assert dashboard.stdout is not None
+        kept = Path((await asyncio.wait_for(dashboard.stdout.readline(), 30)).decode().strip())
+        await until(lambda: len(scratches(temporary)) == 2, 30)
+        assert (kept / "state" / "journal.jsonl").exists()
+        dashboard.kill()
+        await until(lambda: not scratches(temporary), 30)
+
+
 async def test_a_bad_fault_is_exit_2_with_the_grammar_and_no_trace(temporary: Path, tmp_path: Path) -> None:
     config = tmp_path / "lab.toml"
     async with child(sys.executable, "-c", _LAB, str(config), "0", "ssh:rpi99=hang") as process:

@@ -5,7 +5,6 @@ import os
 import select
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,8 +28,14 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("--write-config goes with --headless")
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return fail("the demo needs a terminal; `homelab demo --headless` does not", Exit.USAGE, as_json=False)
-    with tempfile.TemporaryDirectory(prefix="homelab-demo-") as scratch:
-        return _dashboard(Path(scratch), options.fault)
+    from homelab_tui.demo.secrets_on_disk import Scratch
+
+    # Not a TemporaryDirectory: when this process is killed, its lab or the next one must know that nobody needs it.
+    scratch = Scratch()
+    try:
+        return _dashboard(scratch.path, options.fault)
+    finally:
+        scratch.remove()
 
 
 def _headless(write_config: Path, faults: list[str], parent: int | None) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from homelab_tui.demo.lab import DemoLab
+from homelab_tui.demo.secrets_on_disk import remove_if_dead
 
 READY = "ready"
 PARENT_POLL_S = 0.5
@@ -19,7 +20,8 @@ def run_headless(write_config: Path, faults: Sequence[str] = (), parent_pid: int
     """Start the lab, write its config, print READY, serve until SIGTERM, SIGINT or the end of the parent.
 
     A closed terminal (SIGHUP) ends it too, unless it was started with `nohup`.
-    `parent_pid`: whose end ends the lab; None: nobody's. Returns the exit status: 0, or 2 for a bad fault SPEC or a
+    `parent_pid`: whose end ends the lab; None: nobody's. When it was killed, its own scratch directory, in which
+    the config lies, is removed too. Returns the exit status: 0, or 2 for a bad fault SPEC or a
     config that cannot be written (said on stderr; nothing was left behind).
     """
     try:
@@ -41,18 +43,29 @@ async def _serve(write_config: Path, faults: Sequence[str], parent_pid: int | No
         loop.add_signal_handler(number, stop.set)
     if parent_pid is not None:
         _die_with_parent()
-    async with DemoLab(faults=faults, bastion=True) as lab:
-        lab.write_config(write_config)
-        written = _read(write_config)
-        print(READY, flush=True)
-        try:
-            while not stop.is_set() and not _orphaned(parent_pid):
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), PARENT_POLL_S)
-        finally:
-            # it names ports and files that are about to be gone; one that somebody edited is theirs
-            _remove_unchanged(write_config, written)
+    try:
+        async with DemoLab(faults=faults, bastion=True) as lab:
+            if not stop.is_set() and not _orphaned(parent_pid):
+                await _until_told(lab, write_config, parent_pid, stop)
+    finally:
+        if parent_pid is not None:
+            # a parent that was killed could not do it; one that lives holds its lock, and does it itself
+            remove_if_dead(write_config.parent)
     return 0
+
+
+async def _until_told(lab: DemoLab, write_config: Path, parent_pid: int | None, stop: asyncio.Event) -> None:
+    lab.write_config(write_config)
+    written = _read(write_config)
+    try:
+        with contextlib.suppress(BrokenPipeError):  # a parent that died meanwhile; the next look sees it
+            print(READY, flush=True)
+        while not stop.is_set() and not _orphaned(parent_pid):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), PARENT_POLL_S)
+    finally:
+        # it names ports and files that are about to be gone; one that somebody edited is theirs
+        _remove_unchanged(write_config, written)
 
 
 def _read(path: Path) -> bytes:

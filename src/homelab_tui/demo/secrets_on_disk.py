@@ -53,16 +53,21 @@ def write_private(path: Path, text: str | bytes) -> Path:
 def sweep() -> None:
     """Remove scratch directories of labs that were killed: ours, and no process holds their lock."""
     for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        try:
-            if path.is_symlink() or path.stat().st_uid != os.getuid():
-                continue
-            descriptor = os.open(path / _LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-        except OSError:
-            continue  # not a lab's, or one that is just being made or removed
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(path, ignore_errors=True)
-        except BlockingIOError:
-            pass  # that lab lives
-        finally:
-            os.close(descriptor)
+        remove_if_dead(path)
+
+
+def remove_if_dead(path: Path) -> None:
+    """Remove a scratch directory of ours whose process is gone; leave everything else alone."""
+    try:
+        if not path.name.startswith(PREFIX) or path.is_symlink() or path.stat().st_uid != os.getuid():
+            return
+        descriptor = os.open(path / _LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return  # not a lab's, or one that is just being made or removed
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(path, ignore_errors=True)
+    except BlockingIOError:
+        pass  # that lab lives
+    finally:
+        os.close(descriptor)
