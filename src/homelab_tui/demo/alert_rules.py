@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from homelab_tui.demo.promql import Evaluator, Point
-from homelab_tui.demo.promql_syntax import QueryError, parse
+from homelab_tui.demo.promql_errors import QueryError
+from homelab_tui.demo.promql_syntax import parse
 from homelab_tui.demo.timeseries import Labels, SeriesKey, TimeSeries, series_key
 
 

@@ -1,5 +1,6 @@
 """The demo's Prometheus HTTP API: one server per cluster."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
@@ -13,20 +14,28 @@ from homelab_tui.demo.http_server import LoopbackServer
 from homelab_tui.demo.prometheus_documents import (
     Document,
     bad_parameter,
+    check_timeout,
+    compressed,
     json_response,
     moment_of,
     number,
+    parse_selector,
     refuse,
     rule_document,
     stamp,
     step_s,
 )
 from homelab_tui.demo.promql import Evaluator, Point, Value
-from homelab_tui.demo.promql_syntax import QueryError, Selector, parse
+from homelab_tui.demo.promql_errors import QueryError
+from homelab_tui.demo.promql_syntax import parse
+from homelab_tui.demo.promql_tree import Selector
 from homelab_tui.demo.scraper import ScrapeOptions, Scraper
 from homelab_tui.demo.timeseries import Labels
 
 MAX_POINTS = 11_000
+_POSTED = ("/api/v1/query", "/api/v1/query_range", "/api/v1/series", "/api/v1/labels")
+"""What may be asked by POST as well."""
+_LABEL = re.compile(r"[a-zA-Z_]\w*")
 Route = Callable[[Mapping[str, str], web.BaseRequest], Awaitable[web.Response]]
 
 
@@ -97,6 +106,8 @@ class DemoPrometheus:
     async def handle(self, request: web.BaseRequest, path: str | None = None) -> web.Response:
         """Answer a request; `path` when the server sits behind a proxy that stripped a prefix."""
         path = path or request.path
+        if path == "/":
+            return web.Response(status=302, headers={"Location": "/graph"})
         if path in ("/-/healthy", "/-/ready"):
             return web.Response(text=f"Prometheus Server is {'Healthy' if path == '/-/healthy' else 'Ready'}.\n")
         route = self._routes.get(path)
@@ -104,17 +115,21 @@ class DemoPrometheus:
             route = self._label_values
         if route is None:
             return web.Response(text="404 page not found\n", status=404)
-        if request.method not in ("GET", "POST"):
-            return web.Response(status=405, headers={"Allow": "GET, OPTIONS, POST"})
+        allowed = ("GET", "OPTIONS", "POST") if path in _POSTED else ("GET", "OPTIONS")
+        if request.method == "OPTIONS":
+            return web.Response(status=204)
+        if request.method not in allowed:
+            return web.Response(text="Method Not Allowed\n", status=405, headers={"Allow": ", ".join(allowed)})
         form: dict[str, str] = dict(request.query)
         if request.method == "POST" and request.content_type == "application/x-www-form-urlencoded":
             posted = await request.post()
             form |= {key: value for key, value in posted.items() if isinstance(value, str)}
         try:
-            return await route(form, request)
+            answer = await route(form, request)
         except QueryError as error:
             body: Document = {"status": "error", "errorType": error.kind, "error": error.message}
-            return json_response(body, error.code)
+            answer = json_response(body, error.code)
+        return compressed(request, answer)
 
     async def _half(self, request: web.BaseRequest) -> web.StreamResponse:
         """The fault `partial`, as Thanos shows it: 200 with a warning, and half of the series."""
@@ -127,6 +142,7 @@ class DemoPrometheus:
     async def _query(self, form: Mapping[str, str], request: web.BaseRequest) -> web.Response:
         now = self.clock.now().timestamp()
         moment = moment_of(form["time"], "time") if form.get("time") else now
+        check_timeout(form)
         self._note(form)
         expr = parse(form.get("query", ""))
         value = Evaluator(self.storage, moment).value(expr)
@@ -183,18 +199,21 @@ class DemoPrometheus:
         now = self.clock.now().timestamp()
         found: list[Labels] = []
         for text in wanted:
-            expr = parse(text)
-            if not isinstance(expr, Selector):
-                raise bad_parameter("match[]", "not a series selector")
+            expr = parse_selector(text)
             points = Evaluator(self.storage, now).value(expr)
             found += [point.labels for point in points] if isinstance(points, list) else []
         return self._success(found)
 
     async def _labels(self, form: Mapping[str, str], request: web.BaseRequest) -> web.Response:
+        for name in ("start", "end"):
+            if form.get(name):
+                moment_of(form[name], name, twice=True)
         return self._success(sorted({label for series in self.storage.named(None) for label, _ in series.key}))
 
     async def _label_values(self, form: Mapping[str, str], request: web.BaseRequest) -> web.Response:
         label = request.path.split("/")[-2]
+        if not _LABEL.fullmatch(label):
+            raise QueryError(400, "bad_data", f'invalid label name: "{label}"')
         if label == "__name__":
             return self._success(self.storage.names())
         return self._success(
@@ -202,19 +221,25 @@ class DemoPrometheus:
         )
 
     async def _metadata(self, form: Mapping[str, str], request: web.BaseRequest) -> web.Response:
+        limit = form.get("limit", "")
+        if limit and not limit.lstrip("-").isdigit():
+            raise QueryError(400, "bad_data", "limit must be a number")
         names = [name for name in self.storage.names() if form.get("metric") in (None, "", name)]
+        names = names[: int(limit)] if limit and int(limit) >= 0 else names
         return self._success({name: [{"type": "gauge", "help": "", "unit": ""}] for name in names if name != "ALERTS"})
 
     async def _alerts(self, form: Mapping[str, str], request: web.BaseRequest) -> web.Response:
         return self._success({"alerts": [alert_document(alert) for _, alert in self.rules.active()]})
 
     async def _rules(self, form: Mapping[str, str], request: web.BaseRequest) -> web.Response:
-        names = request.query.getall("rule_name[]", [])
+        names, kind = request.query.getall("rule_name[]", []), form.get("type", "")
+        if kind not in ("", "alert", "record"):
+            raise bad_parameter("type", f'not supported value "{kind}"')
         rules = [rule_document(state) for state in self.rules.states if not names or state.rule.name in names]
         group: Document = {
             "name": "kubernetes-apps",
             "file": "/etc/prometheus/rules/homelab.yaml",
-            "rules": rules if form.get("type") != "record" else [],
+            "rules": rules if kind != "record" else [],
             "interval": self.options.interval_s,
             "limit": 0,
             "evaluationTime": 0.0004,
@@ -252,7 +277,9 @@ class DemoPrometheus:
         return self._success(info | {"buildDate": "20250318-12:01:41"})
 
     async def _runtime_info(self, form: Mapping[str, str], request: web.BaseRequest) -> web.Response:
-        return self._success({"startTime": stamp(self.started), "storageRetention": "7d", "corruptionCount": 0})
+        info = {"startTime": stamp(self.started), "CWD": "/prometheus", "reloadConfigSuccess": True}
+        info |= {"lastConfigTime": stamp(self.started), "corruptionCount": 0, "goroutineCount": 42, "GOMAXPROCS": 4}
+        return self._success(info | {"GOGC": "75", "GODEBUG": "", "storageRetention": "7d"})
 
     def _note(self, form: Mapping[str, str]) -> None:
         del self.queries[:-200]

@@ -1,7 +1,10 @@
 """How a Prometheus writes its answers: envelopes, numbers, times, and the errors of its parameters."""
 
 import contextlib
+import gzip
 import math
+import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import msgspec
@@ -9,7 +12,9 @@ from aiohttp import web
 
 from homelab_tui.demo.alert_rules import RuleState, alert_document
 from homelab_tui.demo.objects import parse_rfc3339
-from homelab_tui.demo.promql_syntax import QueryError, duration_s
+from homelab_tui.demo.promql_errors import QueryError, parse_error
+from homelab_tui.demo.promql_syntax import duration_s, parse
+from homelab_tui.demo.promql_tree import Selector
 
 Document = dict[str, object]
 
@@ -46,15 +51,41 @@ def number(value: float) -> str:
     return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
 
 
-def moment_of(text: str, name: str) -> float:
-    """Unix seconds of a time parameter: a number or RFC 3339. Raises: QueryError."""
+def moment_of(text: str, name: str, *, twice: bool = False) -> float:
+    """Unix seconds of a time parameter: a number or RFC 3339.
+
+    `twice`: where Prometheus says the complaint's name twice. Raises: QueryError.
+    """
     with contextlib.suppress(ValueError):
-        return float(text)
+        if math.isfinite(float(text)):
+            return float(text)
     try:
         return parse_rfc3339(text).timestamp()
     except ValueError as error:
-        prefix = "Invalid time value for 'time': " if name == "time" else ""
+        prefix = f"Invalid time value for '{name}': " if twice or name == "time" else ""
         raise bad_parameter(name, f'{prefix}cannot parse "{text}" to a valid timestamp') from error
+
+
+def check_timeout(form: Mapping[str, str]) -> None:
+    """Look at the parameter `timeout`. Raises: QueryError."""
+    text = form.get("timeout", "")
+    try:
+        duration_s(text or "1s")
+    except ValueError as error:
+        raise bad_parameter("timeout", f'cannot parse "{text}" to a valid duration') from error
+
+
+def parse_selector(text: str) -> Selector:
+    """What `match[]` names. Raises: QueryError."""
+    try:
+        expr = parse(text)
+        if isinstance(expr, Selector) and expr.range_s is None:
+            return expr
+        found = re.search(r"[\[(+*/-]", text)
+        place, what = (found.start() + 1, f'"{found[0]}"') if found else (1, "expression")
+        raise parse_error(place, f"unexpected {what}")
+    except QueryError as error:
+        raise QueryError(error.code, error.kind, error.message.replace('"query"', '"match[]"', 1)) from error
 
 
 def step_s(text: str) -> float:
@@ -83,6 +114,16 @@ def stamp(at: datetime) -> str:
 def json_response(body: Document, code: int = 200) -> web.Response:
     """An envelope as an HTTP answer."""
     return web.Response(body=msgspec.json.encode(body), status=code, content_type="application/json")
+
+
+def compressed(request: web.BaseRequest, whole: web.Response) -> web.Response:
+    """Gzip for a client that takes it, whatever the size: as Prometheus does."""
+    body = whole.body
+    if not isinstance(body, bytes) or "gzip" not in request.headers.get("Accept-Encoding", ""):
+        return whole
+    whole.body = gzip.compress(body, 1)
+    whole.headers["Content-Encoding"] = "gzip"
+    return whole
 
 
 def refuse(code: int, request: web.BaseRequest) -> web.Response:

@@ -7,17 +7,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean
 
-from homelab_tui.demo.promql_syntax import (
-    OVER_TIME,
-    Aggregate,
-    Binary,
-    Call,
-    Expr,
-    Number,
-    QueryError,
-    Selector,
-    unspoken,
-)
+from homelab_tui.demo.promql_errors import QueryError, unspoken
+from homelab_tui.demo.promql_syntax import OVER_TIME
+from homelab_tui.demo.promql_tree import Aggregate, Binary, Call, Expr, Number, Selector
 from homelab_tui.demo.timeseries import Labels, Run, Series, TimeSeries
 
 LOOKBACK_S = 300.0
@@ -258,8 +250,10 @@ class Evaluator:
             key = _match_key(node, point.labels)
             if key in partners:
                 side = "left" if flipped else "right"
-                shown = "{" + ", ".join(f'{k}="{v}"' for k, v in key) + "}"
-                why = f"found duplicate series for the match group {shown} on the {side} hand-side of the operation"
+                shown = _shown(dict(key))
+                both = ", ".join(_shown(item.labels) for item in (point, partners[key]))
+                group = f"found duplicate series for the match group {shown}"
+                why = f"{group} on the {side} hand-side of the operation: [{both}]"
                 raise QueryError(
                     422,
                     "execution",
@@ -307,6 +301,10 @@ def _match_key(node: Binary, labels: Labels) -> tuple[tuple[str, str], ...]:
     return tuple(
         sorted((key, value) for key, value in labels.items() if key != "__name__" and key not in node.ignoring)
     )
+
+
+def _shown(labels: Labels) -> str:
+    return "{" + ", ".join(f'{name}="{value}"' for name, value in sorted(labels.items())) + "}"
 
 
 def _unnamed(labels: Labels) -> Labels:

@@ -1,7 +1,16 @@
 """The part of PromQL that the demo lab reads: from text to a tree."""
 
 import re
-from dataclasses import dataclass
+
+from homelab_tui.demo.promql_errors import (
+    KNOWN_FUNCTIONS,
+    QueryError,
+    described,
+    parse_error,
+    regexp_error,
+    unspoken,
+)
+from homelab_tui.demo.promql_tree import Aggregate, Binary, Call, Expr, Matcher, Number, Selector, type_of
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<string>\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')"
@@ -31,86 +40,6 @@ FUNCTIONS = (
 OVER_TIME = ("max_over_time", "min_over_time", "last_over_time", "avg_over_time", "count_over_time", "sum_over_time")
 
 
-class QueryError(Exception):
-    """A query that is not answered: (HTTP status, errorType, message)."""
-
-    def __init__(self, code: int, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.code, self.kind, self.message = code, kind, message
-
-
-def unspoken(what: str) -> QueryError:
-    """PromQL that a real Prometheus would answer and the lab does not."""
-    return QueryError(422, "execution", f"the demo lab does not speak this: {what}")
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    """A scalar."""
-
-    value: float
-
-
-@dataclass(frozen=True, slots=True)
-class Matcher:
-    """One label condition; `op` is =, !=, =~ or !~."""
-
-    label: str
-    op: str
-    value: str
-
-    def matches(self, text: str) -> bool:
-        """Whether a label value (empty: absent) satisfies it; regular expressions are anchored."""
-        if self.op in ("=", "!="):
-            return (text == self.value) is (self.op == "=")
-        return (re.fullmatch(self.value, text) is not None) is (self.op == "=~")
-
-
-@dataclass(frozen=True, slots=True)
-class Selector:
-    """`name{label="value"}[range]`."""
-
-    name: str | None
-    matchers: tuple[Matcher, ...]
-    range_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A function call."""
-
-    function: str
-    arguments: tuple["Expr", ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Aggregate:
-    """`op by (labels) (expr)`; `without` turns the grouping round."""
-
-    op: str
-    labels: tuple[str, ...]
-    without: bool
-    parameter: "Expr | None"
-    expr: "Expr"
-
-
-@dataclass(frozen=True, slots=True)
-class Binary:
-    """Two operands; `on` None: all labels but the name; `group` left or right for many-to-one."""
-
-    op: str
-    left: "Expr"
-    right: "Expr"
-    on: tuple[str, ...] | None = None
-    ignoring: tuple[str, ...] = ()
-    group: str | None = None
-    include: tuple[str, ...] = ()
-    as_bool: bool = False
-
-
-Expr = Number | Selector | Call | Aggregate | Binary
-
-
 def parse(text: str) -> Expr:
     """The tree of a query.
 
@@ -130,25 +59,28 @@ class _Parser:
     def __init__(self, text: str) -> None:
         self.text = text
         self.tokens: list[tuple[str, str, int]] = []
+        depth = brackets = 0
         for found in _TOKEN.finditer(text.rstrip()):
             kind = found.lastgroup or "bad"
             self.tokens.append((kind, found[kind], found.start(kind)))
+            depth += {"(": 1, ")": -1}.get(found[kind], 0) if kind == "op" else 0
+            brackets += {"[": 1, "]": -1}.get(found[kind], 0) if kind == "op" else 0
+            if depth < 0:
+                raise parse_error(found.start(kind) + 2, "unexpected right parenthesis ')'")
+            if brackets < 0:
+                raise parse_error(found.start(kind) + 1, "unexpected right bracket ']'")
             if kind == "bad":
                 raise self._bad(len(self.tokens) - 1, f"unexpected character: {found[kind]!r}")
         self.at = 0
 
     def whole(self) -> Expr:
         if not self.tokens:
-            raise QueryError(
-                400,
-                "bad_data",
-                'invalid parameter "query": unknown position: parse error: no expression found in input',
-            )
+            raise parse_error(1, "no expression found in input")
         expr = self.binary(0)
         if self.at < len(self.tokens):
             if self.peek() in ("offset", "@", "[", ":"):
                 raise unspoken(self.peek())
-            raise self._bad(self.at, f"unexpected {self.peek()!r}")
+            raise self._bad(self.at, f"unexpected {self.this()}")
         return expr
 
     # -- tokens --------------------------------------------------------------------------------------------------------
@@ -156,30 +88,55 @@ class _Parser:
     def peek(self, ahead: int = 0) -> str:
         return self.tokens[self.at + ahead][1] if self.at + ahead < len(self.tokens) else ""
 
-    def take(self, wanted: str | None = None) -> str:
+    def this(self) -> str:
+        """The next token, for a message."""
+        return described(*self.tokens[self.at][:2])
+
+    def take(self, wanted: str | None = None, where: str = "") -> str:
         if self.at >= len(self.tokens):
-            raise self._bad(self.at, "unexpected end of input")
+            raise self._ended(f'{where}, expected "{wanted}"' if where else "")
         if wanted is not None and self.peek() != wanted:
-            raise self._bad(self.at, f"unexpected {self.peek()!r}, expected {wanted!r}")
+            raise self._bad(self.at, f'unexpected {self.this()}{where}, expected "{wanted}"')
         self.at += 1
         return self.tokens[self.at - 1][1]
 
+    def _ended(self, where: str = "") -> QueryError:
+        """The text ends too early: what is still open says how it is worded."""
+        open_ones: list[str] = []
+        for kind, text, _ in self.tokens:
+            if kind == "op" and text in "({":
+                open_ones.append(text)
+            elif kind == "op" and text in ")}" and open_ones:
+                open_ones.pop()
+        inside = open_ones[-1] if open_ones else ""
+        why = {"{": "unexpected end of input inside braces", "(": "unclosed left parenthesis"}.get(inside)
+        return self._bad(len(self.tokens), why or f"unexpected end of input{where}")
+
+    def _place(self, index: int) -> int:
+        return self.tokens[index][2] + 1 if index < len(self.tokens) else len(self.text) + 1
+
     def _bad(self, index: int, why: str) -> QueryError:
-        place = self.tokens[index][2] + 1 if index < len(self.tokens) else len(self.text) + 1
-        return QueryError(400, "bad_data", f'invalid parameter "query": 1:{place}: parse error: {why}')
+        return parse_error(self._place(index), why)
 
     # -- grammar -------------------------------------------------------------------------------------------------------
 
     def binary(self, level: int) -> Expr:
         if level == len(_LEVELS):
             return self.unary()
-        left = self.binary(level + 1)
+        begin, left = self.at, self.binary(level + 1)
         while self.peek().lower() in _LEVELS[level]:
+            sign = self.at
             op = self.take().lower()
             if as_bool := self.peek() == "bool":
                 self.take()
             on, ignoring, group, include = self.matching()
-            left = Binary(op, left, self.binary(level + 1), on, ignoring, group, include, as_bool)
+            right = self.binary(level + 1)
+            scalars = [side for side in (left, right) if type_of(side) == "scalar"]
+            if op in ("and", "or", "unless") and scalars:
+                raise self._bad(begin, f'set operator "{op}" not allowed in binary scalar expression')
+            if op in _LEVELS[2] and len(scalars) == 2 and not as_bool:
+                raise self._bad(sign, "comparisons between scalars must use BOOL modifier")
+            left = Binary(op, left, right, on, ignoring, group, include, as_bool)
         return left
 
     def matching(self) -> tuple[tuple[str, ...] | None, tuple[str, ...], str | None, tuple[str, ...]]:
@@ -198,7 +155,7 @@ class _Parser:
         return on, ignoring, group, include
 
     def label_list(self) -> tuple[str, ...]:
-        self.take("(")
+        self.take("(", " in grouping opts")
         found: list[str] = []
         while self.peek() != ")":
             found.append(self.take())
@@ -216,8 +173,8 @@ class _Parser:
 
     def primary(self) -> Expr:
         if self.at >= len(self.tokens):
-            raise self._bad(self.at, "unexpected end of input")
-        kind, text, _ = self.tokens[self.at]
+            raise self._ended()
+        begin, (kind, text, _) = self.at, self.tokens[self.at]
         if text == "(":
             self.take()
             inner = self.binary(0)
@@ -232,22 +189,25 @@ class _Parser:
         if kind == "string":
             raise unspoken("a string as an expression")
         if kind != "name":
-            raise self._bad(self.at, f"unexpected {text!r}")
+            raise self._bad(self.at, f"unexpected {self.this()}")
         self.take()
         if text.lower() in ("inf", "nan"):
             return Number(float(text))
         if text in AGGREGATES and self.peek() in ("(", "by", "without"):
-            return self.aggregate(text)
+            return self.aggregate(text, begin)
         if self.peek() == "(":
-            return self.call(text)
+            return self.call(text, begin)
         return self.selector(text)
 
-    def aggregate(self, op: str) -> Expr:
+    def aggregate(self, op: str, begin: int) -> Expr:
         labels, without = self.grouping()
         self.take("(")
         first = self.binary(0)
         parameter: Expr | None = None
         if op in ("topk", "bottomk"):
+            if self.peek() == ")":
+                why = "wrong number of arguments for aggregate expression provided, expected 2, got 1"
+                raise self._bad(begin, why)
             self.take(",")
             parameter, first = first, self.binary(0)
         self.take(")")
@@ -260,18 +220,28 @@ class _Parser:
             return (), False
         return (lambda without: (self.label_list(), without))(self.take() == "without")
 
-    def call(self, name: str) -> Expr:
+    def call(self, name: str, begin: int) -> Expr:
         if name not in (*FUNCTIONS, *OVER_TIME):
+            if name not in KNOWN_FUNCTIONS:
+                raise self._bad(begin, f'unknown function with name "{name}"')
             raise unspoken(f"{name}()")
         self.take("(")
         arguments: list[Expr] = []
+        first = self.at
         while self.peek() != ")":
             arguments.append(self.binary(0))
             if self.peek() == ",":
                 self.take()
             elif self.peek() != ")":
-                raise self._bad(self.at, f"unexpected {self.peek()!r}" if self.peek() else "unclosed left parenthesis")
+                raise self._bad(self.at, f"unexpected {self.this()}") if self.peek() else self._ended()
         self.take(")")
+        wanted = 0 if name == "time" else 1
+        if len(arguments) != wanted:
+            raise self._bad(begin, f'expected {wanted} argument(s) in call to "{name}", got {len(arguments)}')
+        takes = "range vector" if name in (*OVER_TIME, "rate", "increase", "changes") else "instant vector"
+        takes = "scalar" if name == "vector" else takes
+        if arguments and (given := type_of(arguments[0])) != takes:
+            raise self._bad(first, f'expected type {takes} in call to function "{name}", got {given}')
         if self.peek() == "[":
             raise unspoken("a subquery")
         return Call(name, tuple(arguments))
@@ -281,22 +251,27 @@ class _Parser:
         if self.peek() == "{":
             self.take()
             while self.peek() != "}":
-                label = self.take()
-                op = self.take()
-                if op not in ("=", "!=", "=~", "!~"):
-                    raise self._bad(self.at - 1, f"unexpected {op!r} in label matching")
-                matchers.append(self.matcher(label, op))
+                begin, label = self.at, self.take()
+                if self.peek() not in ("=", "!=", "=~", "!~"):
+                    wrong = f"unexpected {self.this()} in label matching" if self.peek() else ""
+                    raise self._bad(self.at, wrong) if wrong else self._ended()
+                matchers.append(self.matcher(label, self.take(), begin))
                 if self.peek() == ",":
                     self.take()
                 elif self.peek() != "}":
-                    raise self._bad(self.at, "unexpected end of input inside braces")
+                    wrong = f'unexpected {self.this()} in label matching, expected "," or "}}"' if self.peek() else ""
+                    raise self._bad(self.at, wrong) if wrong else self._ended()
             self.take("}")
         if name is None and all(matcher.matches("") for matcher in matchers):
-            why = "vector selector must contain at least one non-empty matcher"
-            raise QueryError(400, "bad_data", f'invalid parameter "query": 1:1: parse error: {why}')
+            raise parse_error(1, "vector selector must contain at least one non-empty matcher")
         range_s: float | None = None
         if self.peek() == "[":
             self.take()
+            kind, at = self.tokens[self.at][0] if self.peek() else "", self.at
+            if kind == "number":
+                raise self._bad(at, "missing unit character in duration")
+            if kind and kind != "duration":
+                raise self._bad(at, f"unexpected {self.this()} in subquery or range selector, expected duration")
             range_s = duration_s(self.take())
             if self.peek().startswith(":"):
                 raise unspoken("a subquery")
@@ -305,14 +280,13 @@ class _Parser:
             raise unspoken(self.peek())
         return Selector(name, tuple(matchers), range_s)
 
-    def matcher(self, label: str, op: str) -> Matcher:
-        kind, text = self.tokens[self.at][0] if self.at < len(self.tokens) else "", self.take()
-        if kind != "string":
-            raise self._bad(self.at - 1, f"unexpected {text!r} in label matching, expected string")
-        value = re.sub(r"\\(.)", lambda found: {"n": "\n", "t": "\t"}.get(found[1], found[1]), text[1:-1])
+    def matcher(self, label: str, op: str, begin: int) -> Matcher:
+        if self.peek() and self.tokens[self.at][0] != "string":
+            raise self._bad(self.at, f"unexpected {self.this()} in label matching, expected string")
+        value = re.sub(r"\\(.)", lambda found: {"n": "\n", "t": "\t"}.get(found[1], found[1]), self.take()[1:-1])
         if op in ("=~", "!~"):
             try:
                 re.compile(value)
             except re.error as error:
-                raise self._bad(self.at - 1, f"error parsing regexp: {error}") from error
+                raise self._bad(begin, regexp_error(value, error)) from error
         return Matcher(label, op, value)
