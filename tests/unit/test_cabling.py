@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from homelab_tui.domain.cabling import Cable, Cabling, LastPort
+from homelab_tui.domain.cabling import Cable, Cabling, LastPort, layout
 from homelab_tui.domain.node_findings import Fleet, node_findings
 from homelab_tui.domain.nodes import Interface, Node, NodeFacts
 from homelab_tui.domain.poe import Detection, PoePort, PortRef, SwitchReading
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import LabState, NodeView
-from homelab_tui.engine.nodes import node_views
+from homelab_tui.engine.node_views import NodeViews, node_views
 from homelab_tui.engine.port_memory import PortMemory
 from tests.fakes import START, FakeClock
 
@@ -48,11 +48,12 @@ def cable(
     told: Mapping[str, NodeFacts | None] | None = None,
     last: Mapping[str, LastPort] | None = None,
 ) -> Cable:
-    return Cabling((node, *others), told or {}, switches, last).cable(node)
+    interfaces = {name: each.interfaces for name, each in (told or {}).items() if each is not None}
+    return Cabling((node, *others), interfaces, map(layout, switches), last).cable(node)
 
 
 def place(found: Cable) -> tuple[str | None, str | None]:
-    return (str(found.port.ref) if found.port else None), found.note
+    return (str(found.ref) if found.ref else None), found.note
 
 
 # What decides
@@ -137,7 +138,7 @@ def test_ports_without_a_row_in_if_mib_match_nothing() -> None:
 
 def test_two_swapped_cables_are_told_at_both_nodes() -> None:
     one, two = replace(RPI01, poe=ref(1)), replace(RPI02, poe=ref(2))
-    cabling = Cabling((one, two), {}, [switch(mac_ports=((MAC1, 102), (MAC2, 101)))])
+    cabling = Cabling((one, two), {}, [layout(switch(mac_ports=((MAC1, 102), (MAC2, 101))))])
     assert cabling.cable(one).findings == (
         "mis-cabled: the configuration says sw1/1, its address was learnt on sw1/2, the port of rpi02: "
         "are the two swapped?",
@@ -287,6 +288,32 @@ def test_the_file_is_written_for_news_and_every_ten_minutes_only(tmp_path: Path)
     state = state_of(switch(mac_ports=((MAC1, 105),)))
     assert times_written(1) == 1
     assert PortMemory(tmp_path, clock).last()["rpi01"].ref == ref(5)
+
+
+def test_views_of_which_nothing_changed_stay_the_same_objects() -> None:
+    views = NodeViews(180)
+    one, other = switch(mac_ports=((MAC1, 104),)), switch("sw2")
+
+    def of(first: SwitchReading, rpi02_up: bool = True) -> tuple[NodeView, ...]:
+        return views.of(
+            LabState(
+                nodes=(RPI01, RPI02),
+                reachability=(("rpi01", Reading(True, START)), ("rpi02", Reading(rpi02_up, START))),
+                switches=(("sw1", Reading(first, START)), ("sw2", Reading(other, START))),
+            ),
+            {},
+            {},
+        )
+
+    before = of(one)
+    assert of(replace(one, model="another object")) is before
+    hungry = replace(one.ports[3], power_mw=7000)
+    fed = of(replace(one, ports=(*one.ports[:3], hungry, *one.ports[4:])))
+    assert fed[0].port is hungry, "watts come through, though no cable moved"
+    assert fed[1] is before[1]
+    assert of(one, rpi02_up=False)[1].reachable is False
+    moved = of(replace(one, mac_ports=((MAC1, 105),)))
+    assert moved[0].port is one.ports[4]
 
 
 @pytest.mark.parametrize(

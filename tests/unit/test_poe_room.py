@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from homelab_tui.domain.poe import Detection, PoePort, PortRef, PseGroup, SwitchReading, has_room
+from homelab_tui.domain.poe import Detection, PoePort, PortRef, PseGroup, SwitchReading, has_room, with_same_ports
 
 
 def reading(budget_w: int | None, *classes: int | None, idle: int = 0) -> SwitchReading:
@@ -66,3 +66,20 @@ def test_what_is_drawn_rules_it_out_where_no_classes_are_told() -> None:
 
 def test_a_supply_that_does_not_operate_has_no_room() -> None:
     assert has_room(replace(reading(120), groups=(PseGroup(1, budget_mw=120_000, operates=False),))) is False
+
+
+def test_ports_that_did_not_change_stay_the_same_objects() -> None:
+    before, now = reading(120, 4, 3, idle=2), reading(120, 4, 2, idle=2)
+    assert with_same_ports(None, now) is now
+    assert with_same_ports(before, reading(120, 4, 3, idle=2)) is before
+    shared = with_same_ports(before, now)
+    assert shared == now
+    assert [mine is theirs for mine, theirs in zip(shared.ports, before.ports, strict=True)] == [
+        True,
+        False,
+        True,
+        True,
+    ]
+    other_budget = with_same_ports(before, reading(60, 4, 3, idle=2))
+    assert other_budget.ports is before.ports
+    assert other_budget.groups[0].budget_mw == 60_000

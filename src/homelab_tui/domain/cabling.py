@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from homelab_tui.domain.nodes import Node, NodeFacts
+from homelab_tui.domain.nodes import Interface, Node, NodeFacts
 from homelab_tui.domain.poe import PoePort, PortRef, SwitchReading
 
 UPLINK_MACS = 8
@@ -29,7 +29,8 @@ class LastPort:
 class Cable:
     """What is known of the cable of one node."""
 
-    port: PoePort | None = None
+    ref: PortRef | None = None
+    """The port, if its switch has it."""
     note: str | None = None
     """How the port was found; None: it is declared, or there is none."""
     findings: tuple[str, ...] = ()
@@ -38,21 +39,46 @@ class Cable:
     """True: the switch does not tell it now, it told it once."""
 
 
+@dataclass(frozen=True, slots=True)
+class PortPlace:
+    """Of one port, what tells whose it is: all that a poll hardly ever changes."""
+
+    ref: PortRef
+    label: str | None
+    if_index: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchLayout:
+    """Of one switch, what tells which node is where."""
+
+    name: str
+    ports: tuple[PortPlace, ...]
+    mac_ports: tuple[tuple[str, int], ...]
+    neighbours: tuple[tuple[int, str], ...]
+
+
+def layout(switch: SwitchReading) -> SwitchLayout:
+    """What of a reading tells which node is where: equal for two readings between which no cable moved."""
+    ports = tuple(PortPlace(port.ref, port.label, port.if_index) for port in switch.ports)
+    return SwitchLayout(switch.name, ports, switch.mac_ports, switch.neighbours)
+
+
 class Cabling:
     """The ports of all switches and the nodes of the configuration, indexed once to be asked for every node."""
 
     def __init__(
         self,
         nodes: Sequence[Node],
-        facts: Mapping[str, NodeFacts | None],
-        switches: Iterable[SwitchReading],
+        interfaces: Mapping[str, Sequence[Interface]],
+        switches: Iterable[SwitchLayout],
         remembered: Mapping[str, LastPort] | None = None,
     ) -> None:
-        """`facts`: by node; `remembered`: where nodes were found earlier."""
+        """`interfaces`: by node, of those that were measured; `remembered`: where nodes were found earlier."""
         self._remembered = remembered or {}
         self._with_ports: set[str] = set()
         self._with_macs: set[str] = set()
-        self._ports: dict[PortRef, PoePort] = {}
+        self._ports: dict[PortRef, PortPlace] = {}
         self._behind: dict[PortRef, frozenset[str]] = {}
         self._labels: dict[str, list[PortRef]] = defaultdict(list)
         self._words: dict[str, list[PortRef]] = defaultdict(list)
@@ -61,7 +87,7 @@ class Cabling:
         for switch in switches:
             self._take(switch)
         self._names = frozenset(node.name.casefold() for node in nodes)
-        self._macs = {node.name: macs_of(node, facts.get(node.name)) for node in nodes}
+        self._macs = {node.name: _macs(node, interfaces.get(node.name, ())) for node in nodes}
         self._owners: dict[str, list[str]] = defaultdict(list)
         for name, macs in self._macs.items():
             for mac in macs:
@@ -71,7 +97,7 @@ class Cabling:
             if node.poe is not None:
                 self._declared[node.poe].append(node.name)
 
-    def _take(self, switch: SwitchReading) -> None:
+    def _take(self, switch: SwitchLayout) -> None:
         if switch.ports:
             self._with_ports.add(switch.name)
         if switch.mac_ports:
@@ -106,44 +132,42 @@ class Cabling:
         places = self._places(node)
         findings = (*self._claims(node), *self._contradictions(node, places))
         if node.poe is not None:
-            return Cable(self._ports.get(node.poe), None, findings)
+            return Cable(node.poe if node.poe in self._ports else None, None, findings)
         for refs, how in (
             (self._labelled(node), "by the port's label"),
             (places, "by the switch's MAC table"),
             (self._free(self._systems.get(node.name.casefold(), ()), node), "by LLDP"),
         ):
             if len(refs) == 1:
-                return Cable(self._ports[refs[0]], how, findings)
+                return Cable(refs[0], how, findings)
             if len(refs) > 1:
                 findings = (*findings, f"{how} it is on {_listed(refs)}: which of them feeds it is not known")
         return self._as_it_was(node, findings)
 
     def _as_it_was(self, node: Node, findings: tuple[str, ...]) -> Cable:
         last = self._remembered.get(node.name)
-        port = self._ports.get(last.ref) if last else None
-        if last is None or port is None or not self._free([port.ref], node) or not self._is_nobodys(port.ref, node):
+        if last is None or last.ref not in self._ports:
             return Cable(findings=findings)
-        return Cable(port, f"{last.how}, last told {last.at:%Y-%m-%d %H:%M} UTC", findings, is_remembered=True)
+        if not self._free([last.ref], node) or not self._is_nobodys(last.ref, node):
+            return Cable(findings=findings)
+        return Cable(last.ref, f"{last.how}, last told {last.at:%Y-%m-%d %H:%M} UTC", findings, is_remembered=True)
 
     def _is_nobodys(self, ref: PortRef, node: Node) -> bool:
         """Whether nothing says that somebody else is on that port by now."""
         if self._strangers(ref, node) or len(self._behind.get(ref, ())) > UPLINK_MACS:
             return False
-        label = (self._ports[ref].label or "").casefold()
-        return not (self._names - {node.name.casefold()}) & set(_WORD.split(label))
+        return not self._names_others(ref, node)
 
     def _labelled(self, node: Node) -> list[PortRef]:
         """Ports with the node's name for a label; without one, those that have it as a word, and no other node's."""
         name = node.name.casefold()
         whole = self._free(self._labels.get(name, ()), node)
-        if whole:
-            return whole
-        others = self._names - {name}
-        words = [ref for ref in self._words.get(name, ()) if not others & self._words_of(ref)]
-        return [ref for ref in self._free(words, node) if self._is_nobodys(ref, node)]
+        return whole or [ref for ref in self._free(self._words.get(name, ()), node) if self._is_nobodys(ref, node)]
 
-    def _words_of(self, ref: PortRef) -> set[str]:
-        return set(_WORD.split((self._ports[ref].label or "").casefold()))
+    def _names_others(self, ref: PortRef, node: Node) -> bool:
+        """Whether another node's name is a word of the port's label."""
+        words = _WORD.split((self._ports[ref].label or "").casefold())
+        return any(word in self._names and word != node.name.casefold() for word in words)
 
     def _places(self, node: Node) -> list[PortRef]:
         """The ports on which the node's own addresses were learnt, uplinks left out."""
@@ -213,9 +237,13 @@ class Cabling:
 
 def macs_of(node: Node, facts: NodeFacts | None) -> frozenset[str]:
     """The addresses a switch may have learnt for a node: the declared one, else those of its interfaces."""
+    return _macs(node, facts.interfaces if facts else ())
+
+
+def _macs(node: Node, interfaces: Iterable[Interface]) -> frozenset[str]:
     if node.mac:
         return frozenset({node.mac.lower()})
-    return frozenset(i.mac.lower() for i in facts.interfaces if i.mac) if facts else frozenset()
+    return frozenset(interface.mac.lower() for interface in interfaces if interface.mac)
 
 
 def macs_behind(switch: SwitchReading, port: PoePort) -> frozenset[str]:

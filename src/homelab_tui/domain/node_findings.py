@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 
 from homelab_tui.domain.lifecycles import end_of_life
 from homelab_tui.domain.nodes import NodeFacts
@@ -121,6 +122,7 @@ def _twins(facts: NodeFacts) -> tuple[str | None, ...]:
     return (facts.model, facts.os_id, facts.os_version)
 
 
+@lru_cache(maxsize=256)
 def _version(kernel: str | None) -> tuple[int, ...]:
     """The numbers of a kernel's release, as they are compared."""
     return tuple(int(number) for number in re.findall(r"[0-9]{1,9}", (kernel or "")[:100]))

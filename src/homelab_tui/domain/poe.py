@@ -1,6 +1,6 @@
 """Power over Ethernet as the switch (the PSE) sees it. Names follow RFC 3621, POWER-ETHERNET-MIB."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -93,6 +93,19 @@ class SwitchReading:
     def port(self, ref: PortRef) -> PoePort | None:
         """The port with that identity, or None."""
         return next((port for port in self.ports if port.ref == ref), None)
+
+
+def with_same_ports(before: SwitchReading | None, now: SwitchReading) -> SwitchReading:
+    """A reading in which every port that is as it was is the same object, and which is `before` if all is as it was.
+
+    A switch is read whole and hardly a port of it changes: what is made of the ports need not be compared again.
+    """
+    if before is None:
+        return now
+    known = {port.ref: port for port in before.ports}
+    ports = tuple(same if (same := known.get(port.ref)) == port else port for port in now.ports)
+    shared = replace(now, ports=before.ports if ports == before.ports else ports)
+    return before if shared == before else shared
 
 
 RESERVED_BY_CLASS_MW = {0: 15_400, 1: 4_000, 2: 7_000, 3: 15_400, 4: 30_000, 5: 45_000, 6: 60_000, 7: 75_000, 8: 90_000}

@@ -12,7 +12,7 @@ from homelab_tui.domain.merging import JobsMerger
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import JobsView, LabState
 from homelab_tui.engine.jobs import Tombstones
-from homelab_tui.engine.nodes import node_views
+from homelab_tui.engine.node_views import NodeViews
 from homelab_tui.engine.port_memory import PortMemory
 from homelab_tui.engine.ports import Clock
 from homelab_tui.engine.schedules import next_run
@@ -80,7 +80,7 @@ class Derivation:
         self._tombstones = tombstones
         self._silences = silences
         self._refresh_s = config.ui.refresh_s
-        self._boot_grace_s = config.safety.boot_grace_s
+        self._views = NodeViews(config.safety.boot_grace_s)
         self._cluster_of = {server.name: server.cluster or server.name for server in config.prometheus}
         self._merger = JobsMerger()
         self._clusters = frozenset(self._cluster_of.values())
@@ -93,8 +93,7 @@ class Derivation:
         """The state with `jobs` and `node_views` as they follow from the rest, now."""
         now = self._clock.now()
         state = replace(state, jobs=self._jobs(state, now))
-        silent_s = self._silences.seconds(now)
-        views = node_views(state, silent_s, self._boot_grace_s, self._ports.last())
+        views = self._views.of(state, self._silences.seconds(now), self._ports.last())
         self._ports.learn(views, (name for name, reading in state.switches if reading.problem is None))
         return replace(state, node_views=views)
 

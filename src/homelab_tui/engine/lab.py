@@ -13,6 +13,7 @@ from homelab_tui.domain.errors import SourceError
 from homelab_tui.domain.keys import AccountKeys
 from homelab_tui.domain.nodes import Node, NodeFacts
 from homelab_tui.domain.operations import Result
+from homelab_tui.domain.poe import SwitchReading, with_same_ports
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import ClusterJobs, LabState
 from homelab_tui.engine.access import AccessReviews
@@ -317,7 +318,8 @@ class Lab:
             self._add_poller(f"probe:{node.name}", self._reader(node, "probe"), "probes", node.name, PROBE_S)
             self._add_poller(f"account:{node.name}", self._reader(node, "account"), "accounts", node.name, ACCOUNT_S)
         for switch in self.sources.switches:
-            self._add_poller(f"switch:{switch.name}", switch.read, "switches", switch.name, SWITCH_S, no_ports)
+            reader = _switch_reader(switch)
+            self._add_poller(f"switch:{switch.name}", reader, "switches", switch.name, SWITCH_S, no_ports)
         for server in self.sources.prometheus:
             name = f"prometheus:{server.name}"
             self._add_poller(name, server.read_jobs, "prometheus", server.name, refresh_s, no_heartbeat)
@@ -395,6 +397,18 @@ class Lab:
         for name, poller in self._pollers.items():
             if name.startswith(("switch:", "reach:")):
                 poller.wake()
+
+
+def _switch_reader(switch: SwitchesPoe) -> Callable[[], Awaitable[SwitchReading]]:
+    """Reads a switch; the ports of which nothing changed stay the same objects."""
+    last: SwitchReading | None = None
+
+    async def read() -> SwitchReading:
+        nonlocal last
+        last = with_same_ports(last, await switch.read())
+        return last
+
+    return read
 
 
 def _weight(name: str) -> int:

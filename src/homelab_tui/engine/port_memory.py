@@ -14,6 +14,7 @@ from homelab_tui.domain.state import NodeView
 from homelab_tui.engine.ports import Clock
 
 log = logging.getLogger(__name__)
+_LOOK_EVERY = timedelta(seconds=10)
 _WRITE_EVERY = timedelta(minutes=10)
 """How old a time on the disk may grow while nothing else changes."""
 
@@ -27,6 +28,8 @@ class PortMemory:
         self._known: dict[str, LastPort] | None = None
         self._written: dict[str, LastPort] = {}
         self._problem: str | None = None
+        self._seen: tuple[NodeView, ...] | None = None
+        self._seen_at: datetime | None = None
 
     def last(self) -> Mapping[str, LastPort]:
         """Node → where it was found last. A file that cannot be read is no memory, and is said once in the log."""
@@ -35,10 +38,16 @@ class PortMemory:
             self._written = dict(self._known)
         return self._known
 
-    def learn(self, views: Iterable[NodeView], fresh: Iterable[str]) -> None:
-        """Keep what was found now. `fresh`: switches whose reading is good; what others said is older than it looks."""
-        known = dict(self.last())
-        now, switches = self._clock.now(), set(fresh)
+    def learn(self, views: tuple[NodeView, ...], fresh: Iterable[str]) -> None:
+        """Keep what was found now. `fresh`: switches whose reading is good; what others said is older than it looks.
+
+        The same tuple of views again is taken in every ten seconds only.
+        """
+        now = self._clock.now()
+        if views is self._seen and self._seen_at is not None and abs(now - self._seen_at) < _LOOK_EVERY:
+            return
+        self._seen, self._seen_at = views, now
+        known, switches = dict(self.last()), set(fresh)
         for view in views:
             note = view.port_note
             if view.port is not None and note and not view.port_is_remembered and view.port.ref.switch in switches:

@@ -8,6 +8,7 @@ from homelab_tui.domain.poe import PoePort, SwitchReading, budget_mw, drawn_mw, 
 from homelab_tui.domain.reading import Health, HealthState
 from homelab_tui.domain.state import LabState, NodeView
 from homelab_tui.present.documents import reading_health
+from homelab_tui.present.kept_rows import KeptRows
 from homelab_tui.present.operations import operation_cell, operation_note
 from homelab_tui.present.table import Cell, Column, Row
 from homelab_tui.present.times import age, size, watts
@@ -32,17 +33,36 @@ COLUMNS = (
 _BLANK = Cell("", sort="")
 
 
-def rows(state: LabState, now: datetime) -> tuple[Row, ...]:
-    """Nodes in the configuration's order, then each switch with its ports below it."""
+def rows(state: LabState, now: datetime, kept: KeptRows | None = None) -> tuple[Row, ...]:
+    """Nodes in the configuration's order, then each switch with its ports below it.
+
+    `kept`: what a screen keeps of the rows it made before.
+    """
+    kept = kept or KeptRows()
     among = fleet(state.node_views)
-    found = [_node_row(state, view, now, node_findings(view, among, now.date())) for view in state.node_views]
+    today = now.date()
+    busy = {operation.target for operation in state.operations}
+    kept.begin((among, today), busy)
+    found = []
+    for view in state.node_views:
+        key = f"node:{view.node.name}"
+        # What is done to its port is done to the node, too.
+        is_idle = not busy or view.port is None or f"port:{view.port.ref}" not in busy
+        row = kept.row(key, view) if is_idle else None
+        if row is None:
+            row = _node_row(state, view, now, node_findings(view, among, today))
+            row = kept.keep(key, view, row) if is_idle else row
+        found.append(row)
     feeds = {view.port.ref: view for view in state.node_views if view.port}
     for name, reading in state.switches:
         word = reading_health(reading, now)
         found.append(_switch_row(name, reading.value, word))
         dim = word.state is not HealthState.OK
-        ports = reading.value.ports if reading.value else ()
-        found += [_port_row(state, port, feeds.get(port.ref), now, dim=dim) for port in ports]
+        for port in reading.value.ports if reading.value else ():
+            fed = feeds.get(port.ref)
+            key, thing = f"port:{port.ref}", (port, fed.node.name if fed else None, dim)
+            found.append(kept.row(key, thing) or kept.keep(key, thing, _port_row(state, port, fed, now, dim=dim)))
+    kept.end()
     return tuple(found)
 
 
@@ -121,7 +141,9 @@ def _power(view: NodeView) -> Cell:
         return Cell(f"{view.node.poe} unread", "dim") if view.node.poe else NOTHING
     look = DETECTIONS.get(view.port.detection) if view.port.detection else ("?", "dim")
     glyph, style = look or ("?", "dim")
-    text = watts(view.port.power_mw) if view.port.delivers_power else (view.port.detection or "unknown")
+    # Some switches tell watts and no status.
+    tells_watts = view.port.delivers_power or (view.port.detection is None and view.port.power_mw)
+    text = watts(view.port.power_mw) if tells_watts else (view.port.detection or "unknown")
     return Cell(f"{glyph} {text} {view.port.ref}", style, sort=view.port.power_mw)
 
 

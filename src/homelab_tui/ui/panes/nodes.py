@@ -16,6 +16,7 @@ from homelab_tui.domain.state import LabState, NodeView
 from homelab_tui.engine.poe import PortTarget, find_port
 from homelab_tui.engine.rolling import RollingRestart
 from homelab_tui.present import nodes as present
+from homelab_tui.present.kept_rows import KeptRows
 from homelab_tui.present.plans import results_sentence
 from homelab_tui.present.table import Row
 from homelab_tui.ui.bindings import bindings_of
@@ -44,6 +45,10 @@ class NodesPane(Pane):
     columns = present.COLUMNS
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_of("nodes")]
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._kept = KeptRows()
+
     def is_affected(self, before: LabState, after: LabState) -> bool:
         """Nodes, switches and what is being done to them; not the ages of readings."""
         return (
@@ -55,7 +60,7 @@ class NodesPane(Pane):
 
     def rows_of(self, state: LabState, now: datetime) -> Sequence[Row]:
         """Nodes, switches, ports."""
-        return present.rows(state, now)
+        return present.rows(state, now, self._kept)
 
     def empty_of(self, state: LabState, now: datetime) -> str:
         """Only when nothing is configured."""

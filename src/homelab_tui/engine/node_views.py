@@ -1,0 +1,221 @@
+"""The rows that all witnesses give together. A poll changes one of a thousand nodes: the others stay as they are."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from homelab_tui.domain.cabling import Cable, Cabling, LastPort, SwitchLayout, layout
+from homelab_tui.domain.node_states import Witnesses, node_state
+from homelab_tui.domain.nodes import Interface, KubeNode, Node, NodeFacts
+from homelab_tui.domain.poe import PoePort, SwitchReading
+from homelab_tui.domain.reading import Reading
+from homelab_tui.domain.state import LabState, NodeView
+from homelab_tui.engine.nodes import cloned_machine_ids, kube_node_of
+
+_NO_READING: Reading[bool] = Reading()
+_NO_PROBE: Reading[NodeFacts] = Reading()
+
+
+def node_views(
+    state: LabState,
+    silence_s: Mapping[str, float],
+    boot_grace_s: float,
+    remembered: Mapping[str, LastPort] | None = None,
+) -> tuple[NodeView, ...]:
+    """The rows of the Nodes pane, in the configuration's order, made from nothing. Pure."""
+    return NodeViews(boot_grace_s).of(state, silence_s, remembered or {})
+
+
+class NodeViews:
+    """Makes the rows of the Nodes pane, and keeps those of which nothing changed.
+
+    What a cluster or a switch said before it went away is still shown, but proves nothing about a node's life.
+    """
+
+    def __init__(self, boot_grace_s: float) -> None:
+        self._boot_grace_s = boot_grace_s
+        self._cables = _Cables()
+        self._kubes = _KubeNodes()
+        self._made: dict[str, tuple[tuple[object, ...], NodeView]] = {}
+        self._views: tuple[NodeView, ...] = ()
+
+    def of(
+        self, state: LabState, silence_s: Mapping[str, float], remembered: Mapping[str, LastPort]
+    ) -> tuple[NodeView, ...]:
+        """The views now; the same tuple as last time where none changed. `remembered`: where nodes were found."""
+        probes, reached = dict(state.probes), dict(state.reachability)
+        facts_of = {node.name: probes.get(node.name, _NO_PROBE).value for node in state.nodes}
+        switches = [reading.value for _, reading in state.switches if reading.value]
+        cables = self._cables.of(state.nodes, facts_of, switches, remembered)
+        kubes = self._kubes.of(state, facts_of)
+        ports = {port.ref: port for switch in switches for port in switch.ports}
+        fresh_switches = {name for name, reading in state.switches if reading.problem is None}
+        fresh_clusters = {name for name, reading in state.clusters if reading.problem is None}
+        acting = {o.target for o in state.operations if o.is_busy}
+        views = []
+        for node in state.nodes:
+            name = node.name
+            cable, kube = cables[name], kubes[name]
+            ref = cable.ref or node.poe
+            port = ports.get(cable.ref) if cable.ref else None
+            views.append(
+                self._view(
+                    node,
+                    reached.get(name, _NO_READING),
+                    probes.get(name, _NO_PROBE),
+                    kube,
+                    cable,
+                    port,
+                    silence_s.get(name),
+                    kube is not None and kube.cluster in fresh_clusters,
+                    port is not None and port.ref.switch in fresh_switches,
+                    bool(acting) and (f"node:{name}" in acting or (ref is not None and f"port:{ref}" in acting)),
+                )
+            )
+        if len(views) != len(self._views) or any(a is not b for a, b in zip(views, self._views, strict=False)):
+            self._views = tuple(views)
+        return self._views
+
+    def _view(
+        self,
+        node: Node,
+        reached: Reading[bool],
+        probe: Reading[NodeFacts],
+        kube: KubeNode | None,
+        cable: Cable,
+        port: PoePort | None,
+        silent_s: float | None,
+        kube_is_fresh: bool,
+        port_is_fresh: bool,
+        is_acting: bool,
+    ) -> NodeView:
+        """One view: the one made last, if it would be made of the same."""
+        told = (reached.value, reached.problem, probe.problem, probe.timed_out)
+        inputs = (node, probe.value, kube, cable, port, told, silent_s, kube_is_fresh, port_is_fresh, is_acting)
+        known = self._made.get(node.name)
+        if known is not None and known[0] == inputs:
+            return known[1]
+        seen = Witnesses(
+            ssh_connects=_connects(reached),
+            ssh_problem=_problem(reached, probe),
+            probe_hangs=probe.problem is not None and probe.timed_out,
+            kubelet_ready=kube.ready if kube and kube_is_fresh else None,
+            port=port if port_is_fresh else None,
+            silent_s=silent_s,
+            is_acting=is_acting,
+        )
+        word, why = node_state(seen, self._boot_grace_s)
+        view = NodeView(
+            node=node,
+            state=word,
+            why=why,
+            reachable=seen.ssh_connects,
+            facts=probe.value,
+            kubernetes=kube,
+            port=port,
+            port_note=cable.note,
+            port_is_remembered=cable.is_remembered,
+            cabling=cable.findings,
+        )
+        # Silence grows by the second and changes a word once: an equal view is the same view.
+        view = known[1] if known is not None and known[1] == view else view
+        self._made[node.name] = (inputs, view)
+        return view
+
+
+class _Cables:
+    """Every node's cable; made anew when one moved, or somebody was named anew: a poll's watts move none."""
+
+    def __init__(self) -> None:
+        self._layouts: dict[str, tuple[SwitchReading, SwitchLayout]] = {}
+        self._inputs: tuple[object, ...] = ()
+        self._cables: dict[str, Cable] = {}
+
+    def of(
+        self,
+        nodes: tuple[Node, ...],
+        facts_of: Mapping[str, NodeFacts | None],
+        switches: Sequence[SwitchReading],
+        remembered: Mapping[str, LastPort],
+    ) -> Mapping[str, Cable]:
+        """Node → cable. What is remembered counts when a node is not found any more, which is a change of its own."""
+        layouts = {}
+        for switch in switches:
+            known = self._layouts.get(switch.name)
+            layouts[switch.name] = known if known and known[0] is switch else (switch, layout(switch))
+        self._layouts = layouts
+        interfaces: dict[str, tuple[Interface, ...]] = {
+            name: facts.interfaces for name, facts in facts_of.items() if facts is not None
+        }
+        inputs = (nodes, [told for _, told in layouts.values()], interfaces)
+        if inputs != self._inputs:
+            cabling = Cabling(nodes, interfaces, [told for _, told in layouts.values()], remembered)
+            self._inputs, self._cables = inputs, {node.name: cabling.cable(node) for node in nodes}
+        return self._cables
+
+
+@dataclass(slots=True)
+class _Named:
+    """What a cluster's object was found by."""
+
+    facts: NodeFacts | None
+    kube: KubeNode | None
+
+
+class _KubeNodes:
+    """The clusters' objects for every node."""
+
+    def __init__(self) -> None:
+        self._inputs: tuple[object, ...] = ()
+        self._index: dict[str, list[KubeNode]] = {}
+        self._found: dict[str, _Named] = {}
+
+    def of(self, state: LabState, facts_of: Mapping[str, NodeFacts | None]) -> Mapping[str, KubeNode | None]:
+        """Node → its object, if exactly one may be it."""
+        kube_nodes = [reading.value.nodes for _, reading in state.clusters if reading.value]
+        cloned = cloned_machine_ids(tuple(facts_of.values()))
+        owner_of = {
+            f.machine_id: name for name, f in facts_of.items() if f and f.machine_id and f.machine_id not in cloned
+        }
+        inputs = (state.nodes, kube_nodes, cloned, owner_of)
+        if inputs != self._inputs:
+            self._inputs, self._index, self._found = inputs, _index(kube_nodes), {}
+        for node in state.nodes if self._index else ():
+            facts = facts_of[node.name]
+            known = self._found.get(node.name)
+            if known is None or known.facts is not facts:
+                mine = [
+                    kube
+                    for kube in _candidates(node, facts, self._index)
+                    if owner_of.get(kube.machine_id or "", node.name) == node.name
+                ]
+                self._found[node.name] = _Named(facts, kube_node_of(node, facts, mine, cloned))
+        return {node.name: self._found[node.name].kube if self._index else None for node in state.nodes}
+
+
+def _index(clusters: Sequence[Sequence[KubeNode]]) -> dict[str, list[KubeNode]]:
+    """Every word by which a box may be found to be a cluster's object → the objects."""
+    found: dict[str, list[KubeNode]] = defaultdict(list)
+    for kube in (kube for nodes in clusters for kube in nodes):
+        for word in {kube.machine_id or "", kube.name, kube.name.partition(".")[0], *kube.addresses} - {""}:
+            found[word].append(kube)
+    return dict(found)
+
+
+def _candidates(node: Node, facts: NodeFacts | None, kube_of: Mapping[str, Sequence[KubeNode]]) -> list[KubeNode]:
+    """The objects that may be a node's; each once."""
+    words = [node.name, node.host, *((facts.machine_id or "", facts.hostname or "") if facts else ())]
+    found = {id(kube): kube for word in words for kube in kube_of.get(word, ())}
+    return list(found.values())
+
+
+def _connects(reached: Reading[bool]) -> bool | None:
+    return False if reached.problem is not None else reached.value
+
+
+def _problem(reached: Reading[bool], probe: Reading[NodeFacts]) -> str | None:
+    if reached.problem is not None:
+        return reached.problem
+    if reached.value is False:
+        return "the SSH port refuses connections"
+    return probe.problem
