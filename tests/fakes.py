@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from homelab_tui.domain.errors import SourceMissing, SourceTimeout
-from homelab_tui.domain.jobs import CronJob, Event, Job, JobId, JobPod, JobState, MetricsSnapshot
+from homelab_tui.domain.jobs import CronJob, CronJobPast, Event, Job, JobId, JobPod, JobState, MetricsSnapshot
 from homelab_tui.domain.keys import (
     AccountKeys,
     BeforeWrite,
@@ -477,6 +477,7 @@ class FakePrometheus:
         self._name = name
         self._cluster = cluster
         self.snapshot: MetricsSnapshot | Exception = MetricsSnapshot(cluster)
+        self.past: tuple[CronJobPast, ...] | Exception = ()
 
     @property
     def name(self) -> str:
@@ -492,6 +493,11 @@ class FakePrometheus:
         """The snapshot."""
         await asyncio.sleep(0)
         return _given(self.snapshot)
+
+    async def read_past(self) -> tuple[CronJobPast, ...]:
+        """What it remembers."""
+        await asyncio.sleep(0)
+        return _given(self.past)
 
     async def read_nodes(self) -> tuple[NodeMetrics, ...]:
         """None."""

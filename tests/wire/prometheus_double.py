@@ -1,6 +1,6 @@
 """A Prometheus that answers exactly what a test says, right or wrong."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -38,6 +38,8 @@ class Double:
         self.jobs: web.Response | None = None
         self.alerts: web.Response | None = None
         self.age: web.Response | None = None
+        self.past: Callable[[str, str], web.Response] | None = None
+        """Query and time limit of a look at the past → its answer."""
         self.build: web.Response | None = None
         self.prefix = ""
 
@@ -54,6 +56,9 @@ class Double:
             return web.Response(status=404, text="404 page not found\n")
         if form.get("query") == AGE_QUERY:
             return self.age or vector({}, value="7.4")
+        query, limit = str(form.get("query")), str(form.get("timeout"))
+        if query.startswith("last_over_time(") and self.past is not None:
+            return self.past(query, limit)
         return self.jobs or vector(FAILED, OWNER)
 
 

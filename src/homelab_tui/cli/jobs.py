@@ -17,6 +17,7 @@ from homelab_tui.domain.state import JobsView
 from homelab_tui.engine.jobs import Target, find_jobs
 from homelab_tui.engine.lab import Lab
 from homelab_tui.present.documents import job_sources, jobs_document
+from homelab_tui.present.jobs import history
 from homelab_tui.present.times import age, since, until
 
 
@@ -24,7 +25,7 @@ def listing(options: argparse.Namespace) -> int:
     """`homelab jobs [--failed] [--namespace NS] [--cluster C]`."""
 
     async def command(lab: Lab) -> int:
-        state = await lab.read(("prometheus", "clusters", "alertmanagers"))
+        state = await lab.read(("prometheus", "past", "clusters", "alertmanagers"))
         now = lab.clock.now()
         view = chosen(state.jobs, options)
         if options.json:
@@ -66,11 +67,14 @@ def _print(view: JobsView, now: datetime, *, failed_only: bool) -> None:
                 since(cronjob.last_succeeded_at, now),
                 until(cronjob.next_run_at, now),
                 str(cronjob.failed_jobs),
+                history(cronjob.history) or "–",
             ]
             for cronjob in view.cronjobs
         ]
         print_table(
-            ["cronjob", "verdict", "schedule", "last success", "next run", "failed"], rows, right=frozenset({5})
+            ["cronjob", "verdict", "schedule", "last success", "next run", "failed", "last runs"],
+            rows,
+            right=frozenset({5}),
         )
         print()
     rows = [

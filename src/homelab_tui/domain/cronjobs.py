@@ -5,7 +5,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from homelab_tui.domain.jobs import CronJob, Job, JobState, Run, RunResult, Verdict
+from homelab_tui.domain.jobs import (
+    CronJob,
+    CronJobPast,
+    Job,
+    JobSeries,
+    JobState,
+    PastRun,
+    Run,
+    RunResult,
+    Verdict,
+)
 
 HISTORY_LENGTH = 14
 _LEAST_DELAY_S = 60.0
@@ -154,6 +164,44 @@ def grace_s(cronjob: CronJob, refresh_s: float) -> float:
 def history(runs: Runs) -> tuple[Run, ...]:
     """The last 14 runs, oldest first; a run whose time nobody knows is left out."""
     return tuple(run for run in runs.known[-HISTORY_LENGTH:] if run.at > _LONG_AGO)
+
+
+def past_of(series: Iterable[JobSeries]) -> tuple[CronJobPast, ...]:
+    """The runs that these series of Jobs tell of, by CronJob, the newest 14 of each.
+
+    A Job that went before anybody saw its end is a run without a known result.
+    """
+    found: dict[tuple[str, str], list[PastRun]] = {}
+    for job in series:
+        at = None if job.cronjob is None else _past_at(job, job.cronjob)
+        if job.cronjob is None or at is None:
+            continue
+        ok = job.complete or job.completed_at is not None
+        result = RunResult.FAILED if job.failed else RunResult.OK if ok else RunResult.UNKNOWN
+        found.setdefault((job.namespace, job.cronjob), []).append(PastRun(job.name, at, result))
+    return tuple(CronJobPast(*key, _newest(runs)) for key, runs in sorted(found.items()))
+
+
+def _past_at(job: JobSeries, cronjob: str) -> datetime | None:
+    named, begun_at = scheduled_at(job.name, cronjob), job.created_at or job.started_at
+    # Only a tick from before the Job: a run by hand may have a number in its name.
+    return named if named is not None and (begun_at is None or named <= begun_at) else begun_at
+
+
+def past_with(known: Iterable[CronJobPast], later: Iterable[CronJobPast]) -> tuple[CronJobPast, ...]:
+    """What was known before, with what was seen later: of one Job the later look counts."""
+    found: dict[tuple[str, str], dict[str, PastRun]] = {}
+    for past in (*known, *later):
+        runs = found.setdefault((past.namespace, past.cronjob), {})
+        for run in past.runs:
+            # Where the end was seen before, a later look at less takes nothing away.
+            if run.result is not RunResult.UNKNOWN or run.job not in runs:
+                runs[run.job] = run
+    return tuple(CronJobPast(*key, _newest(runs.values())) for key, runs in sorted(found.items()))
+
+
+def _newest(runs: Iterable[PastRun]) -> tuple[PastRun, ...]:
+    return tuple(sorted(runs, key=lambda run: (run.at, run.job))[-HISTORY_LENGTH:])
 
 
 def superseded(job: Job, runs: Runs) -> bool:

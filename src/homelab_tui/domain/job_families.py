@@ -18,6 +18,8 @@ from homelab_tui.domain.jobs import (
     JobPod,
     JobSeries,
     JobState,
+    PastRun,
+    Run,
     Witness,
 )
 
@@ -75,6 +77,8 @@ class Family:
     members: tuple[Known, ...] = ()
     cronjob: CronJob | None = None
     series: CronJobSeries | None = None
+    past: tuple[PastRun, ...] = ()
+    """Runs that Prometheus remembers, those of `members` among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +131,15 @@ def in_families(jobs: Iterable[Job], cronjobs: Iterable[CronJob]) -> tuple[Famil
 
 
 def _runs(owner: CronJob, family: Family, bases: Sequence[Job]) -> Runs:
+    history: list[Run] = []
+    if family.past:
+        told = {base.id.name for base in bases}
+        history = [Run(run.at, run.result) for run in family.past if run.job not in told]
     if family.cronjob is None:
-        return cronjobs.runs_of(owner, bases)
+        return cronjobs.runs_of(owner, bases, (), history)
     # Where Kubernetes knows the CronJob, a Job that only Prometheus knows of is gone.
     there = [base for base in bases if base.uid is not None]
-    return cronjobs.runs_of(owner, there, [base for base in bases if base.uid is None])
+    return cronjobs.runs_of(owner, there, [base for base in bases if base.uid is None], history)
 
 
 # -- Jobs -------------------------------------------------------------------------------------------------------------

@@ -256,6 +256,27 @@ class CronJobSeries:
 
 
 @dataclass(frozen=True, slots=True)
+class PastRun:
+    """One run that a Prometheus remembers, whether its Job is still there or not."""
+
+    job: str
+    """Name of the Job."""
+    at: datetime
+    """Its tick; of a run by hand its start."""
+    result: RunResult
+
+
+@dataclass(frozen=True, slots=True)
+class CronJobPast:
+    """What a Prometheus remembers of one CronJob's runs."""
+
+    namespace: str
+    cronjob: str
+    runs: tuple[PastRun, ...]
+    """The newest ones, oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
 class MetricsSnapshot:
     """One consistent instant of a Prometheus server, as far as Jobs go."""
 
@@ -270,6 +291,8 @@ class MetricsSnapshot:
     """Age of the newest kube-state-metrics sample."""
     warnings: tuple[str, ...] = ()
     """The server's own warnings; with any of them the answer may be partial."""
+    past: tuple[CronJobPast, ...] = ()
+    """What it remembers of earlier runs; read on its own, and seldom."""
 
 
 @dataclass(frozen=True, slots=True)

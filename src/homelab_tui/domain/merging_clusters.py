@@ -14,6 +14,7 @@ from homelab_tui.domain.jobs import (
     Alert,
     AlertState,
     CronJob,
+    CronJobPast,
     CronJobSeries,
     Job,
     JobPod,
@@ -67,6 +68,7 @@ class ClusterRows:
         self._series: dict[Key, JobSeries] = {}
         self._series_members: dict[FamilyKey, set[Key]] = {}
         self._cronjob_series: dict[Key, CronJobSeries] = {}
+        self._pasts: dict[Key, CronJobPast] = {}
         self._alerts: dict[Key, Alert] = {}
         self._dirty: set[FamilyKey] = set()
         self._is_fresh = True
@@ -183,6 +185,9 @@ class ClusterRows:
         cronjobs = _first(((job.namespace, job.name), job) for snap in snapshots for job in snap.cronjobs)
         self._dirty.update((namespace, name, "") for namespace, name in _changed(self._cronjob_series, cronjobs))
         self._cronjob_series = cronjobs
+        pasts = _first(((past.namespace, past.cronjob), past) for snap in snapshots for past in snap.past)
+        self._dirty.update((namespace, name, "") for namespace, name in _changed(self._pasts, pasts))
+        self._pasts = pasts
         alerts = _most_pressing(alert for snap in snapshots for alert in snap.alerts or ())
         changed: Collection[Key] = () if self._is_fresh else _changed(self._alerts, alerts)
         self._alerts = alerts
@@ -257,7 +262,14 @@ class ClusterRows:
         if not cronjob:
             return Family(self.name, tuple(members))
         owner = (namespace, cronjob)
-        return Family(self.name, tuple(members), self._cronjobs.get(owner), self._cronjob_series.get(owner))
+        past = self._pasts.get(owner)
+        return Family(
+            self.name,
+            tuple(members),
+            self._cronjobs.get(owner),
+            self._cronjob_series.get(owner),
+            past.runs if past is not None else (),
+        )
 
     def _known(self, job: Job) -> Known:
         key = (job.id.namespace, job.id.name)

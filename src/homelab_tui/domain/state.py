@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from homelab_tui.domain.alerts import AlertmanagerSnapshot
 from homelab_tui.domain.job_families import FamilyRows
-from homelab_tui.domain.jobs import CronJob, Job, JobPod, MetricsSnapshot
+from homelab_tui.domain.jobs import CronJob, CronJobPast, Job, JobPod, MetricsSnapshot
 from homelab_tui.domain.keys import AccountKeys, HostKey, PublicKey
 from homelab_tui.domain.nodes import KubeNode, Node, NodeFacts, NodeMetrics, NodeState
 from homelab_tui.domain.operations import Operation
@@ -78,6 +78,8 @@ class LabState:
     clusters: tuple[tuple[str, Reading[ClusterJobs]], ...] = ()
     prometheus: tuple[tuple[str, Reading[MetricsSnapshot]], ...] = ()
     """Prometheus name → snapshot."""
+    pasts: tuple[tuple[str, Reading[tuple[CronJobPast, ...]]], ...] = ()
+    """Prometheus name → what it remembers of earlier runs."""
     alertmanagers: tuple[tuple[str, Reading[AlertmanagerSnapshot]], ...] = ()
     """Alertmanager name → alerts and silences."""
     jobs: JobsView = field(default_factory=JobsView)

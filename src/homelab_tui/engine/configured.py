@@ -18,6 +18,7 @@ def empty_state(config: Config) -> LabState:
         switches=tuple((switch.name, Reading()) for switch in config.switches),
         clusters=tuple((cluster.name, Reading()) for cluster in config.clusters),
         prometheus=tuple((server.name, Reading()) for server in config.prometheus),
+        pasts=tuple((server.name, Reading()) for server in config.prometheus),
         alertmanagers=tuple((server.name, Reading()) for server in config.alertmanagers),
     )
 

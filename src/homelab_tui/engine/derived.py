@@ -7,7 +7,7 @@ from operator import is_not
 
 from homelab_tui.config.model import Config
 from homelab_tui.domain.alerts import AlertmanagerSnapshot, with_alertmanagers
-from homelab_tui.domain.jobs import MetricsSnapshot
+from homelab_tui.domain.jobs import CronJobPast, MetricsSnapshot
 from homelab_tui.domain.merging import JobsMerger
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import JobsView, LabState
@@ -85,7 +85,7 @@ class Derivation:
         self._merger = JobsMerger()
         self._clusters = frozenset(self._cluster_of.values())
         self._overlaid: dict[int, tuple[tuple[object, ...], MetricsSnapshot]] = {}
-        """By id of a Prometheus' snapshot: it and the Alertmanagers' it was made of, and the outcome."""
+        """By id of a Prometheus' snapshot: it, its past and the Alertmanagers' it was made of, and the outcome."""
         self._inputs: tuple[object, ...] = ()
         self._held: tuple[object, ...] = ()
 
@@ -101,8 +101,10 @@ class Derivation:
         """Both worlds merged; not again as long as neither said anything new and hardly any time has passed."""
         clusters = tuple(reading.value for _, reading in state.clusters if reading.value is not None)
         told = tuple(reading.value for _, reading in state.alertmanagers if reading.value is not None)
-        snapshots = self._behind_alertmanagers(
-            [reading.value for _, reading in state.prometheus if reading.value is not None], told
+        pasts = {name: reading.value for name, reading in state.pasts if reading.value is not None}
+        snapshots = self._overlaid_with(
+            [(reading.value, pasts.get(name, ())) for name, reading in state.prometheus if reading.value is not None],
+            told,
         )
         self._tombstones.prune([reading for _, reading in state.prometheus])
         hidden = self._tombstones.names
@@ -117,16 +119,19 @@ class Derivation:
         self._inputs, self._held = inputs, (clusters, snapshots)
         return view
 
-    def _behind_alertmanagers(
-        self, snapshots: list[MetricsSnapshot], told: tuple[AlertmanagerSnapshot, ...]
+    def _overlaid_with(
+        self,
+        snapshots: list[tuple[MetricsSnapshot, tuple[CronJobPast, ...]]],
+        told: tuple[AlertmanagerSnapshot, ...],
     ) -> tuple[MetricsSnapshot, ...]:
-        """The snapshots with what is silenced; the same objects as last time where nothing changed."""
+        """The snapshots with their past and what is silenced; the same objects as last time where nothing changed."""
         found: dict[int, tuple[tuple[object, ...], MetricsSnapshot]] = {}
-        for snapshot in snapshots:
-            inputs: tuple[object, ...] = (snapshot, *told)
+        for snapshot, past in snapshots:
+            inputs: tuple[object, ...] = (snapshot, past, *told)
             known = self._overlaid.get(id(snapshot))
             if known is None or len(known[0]) != len(inputs) or any(map(is_not, known[0], inputs)):
-                known = (inputs, with_alertmanagers(snapshot, told, self._clusters))
+                whole = replace(snapshot, past=past) if past else snapshot
+                known = (inputs, with_alertmanagers(whole, told, self._clusters))
             found[id(snapshot)] = known
         self._overlaid = found
         return tuple(outcome for _, outcome in found.values())

@@ -55,6 +55,7 @@ log = logging.getLogger(__name__)
 PROBE_S = 30.0
 ACCOUNT_S = 120.0
 SWITCH_S = 10.0
+PAST_S = 300.0
 _CLOSE_S = 2.0
 _HEAD_START_S = 1.0
 _LOGIN_EVERY_S = 0.04
@@ -246,7 +247,7 @@ class Lab:
 
     async def read(self, what: Collection[str], *, accounts: Sequence[Node] | None = None) -> LabState:
         """One look at the kinds of source named: nodes, reach (nodes without their probe), switches, clusters,
-        prometheus, alertmanagers, keys. Returns the state.
+        prometheus, past (what Prometheus remembers), alertmanagers, keys. Returns the state.
 
         Raises: ConfigError for a configured key file that is no key.
         """
@@ -262,6 +263,8 @@ class Lab:
             work += [self._pollers[f"switch:{switch.name}"].poll() for switch in self.sources.switches]
         if "prometheus" in what:
             work += [self._pollers[f"prometheus:{server.name}"].poll() for server in self.sources.prometheus]
+        if "past" in what:
+            work += [self._pollers[f"past:{server.name}"].poll() for server in self.sources.prometheus]
         if "alertmanagers" in what:
             work += [self._pollers[f"alertmanager:{server.name}"].poll() for server in self.sources.alertmanagers]
         if "clusters" in what:
@@ -323,6 +326,7 @@ class Lab:
         for server in self.sources.prometheus:
             name = f"prometheus:{server.name}"
             self._add_poller(name, server.read_jobs, "prometheus", server.name, refresh_s, no_heartbeat)
+            self._add_poller(f"past:{server.name}", server.read_past, "pasts", server.name, PAST_S)
         for alertmanager in self.sources.alertmanagers:
             name = f"alertmanager:{alertmanager.name}"
             self._add_poller(name, alertmanager.read, "alertmanagers", alertmanager.name, refresh_s)

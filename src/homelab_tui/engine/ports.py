@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 
 from homelab_tui.domain.alerts import AlertmanagerSnapshot, Matcher
 from homelab_tui.domain.draining import NodePod
-from homelab_tui.domain.jobs import CronJob, Event, Job, JobPod, MetricsSnapshot
+from homelab_tui.domain.jobs import CronJob, CronJobPast, Event, Job, JobPod, MetricsSnapshot
 from homelab_tui.domain.keys import (
     AccountKeys,
     BeforeWrite,
@@ -55,6 +55,10 @@ class ReadsMetrics(Protocol):
 
     async def read_jobs(self) -> MetricsSnapshot:
         """Jobs, CronJobs and alerts at one instant, and whether kube-state-metrics is there at all."""
+        ...
+
+    async def read_past(self) -> tuple[CronJobPast, ...]:
+        """The runs that it remembers of every CronJob, those of Jobs that are gone among them."""
         ...
 
     async def read_nodes(self) -> tuple[NodeMetrics, ...]:

@@ -4,18 +4,18 @@ from datetime import datetime
 
 from rich.text import Text
 
-from homelab_tui.domain.jobs import CronJob, Job
+from homelab_tui.domain.jobs import Job
 from homelab_tui.domain.node_findings import fleet, node_findings
 from homelab_tui.domain.nodes import NodeFacts, drift
 from homelab_tui.domain.poe import PoePort
 from homelab_tui.domain.state import LabState, NodeView
 from homelab_tui.present.detail_lines import HEADING, Line
 from homelab_tui.present.documents import reading_health
-from homelab_tui.present.job_alerts import alert_lines, stay_lines
-from homelab_tui.present.jobs import history, reason
+from homelab_tui.present.job_details import cronjob_lines, job_lines
+from homelab_tui.present.jobs import reason
 from homelab_tui.present.key_details import account_lines, unknown_key_lines
 from homelab_tui.present.table import printable
-from homelab_tui.present.times import age, local, since, size, until, watts
+from homelab_tui.present.times import age, since, size, watts
 
 
 def details(state: LabState, key: str, now: datetime) -> tuple[str, Text] | None:
@@ -33,9 +33,11 @@ def details(state: LabState, key: str, now: datetime) -> tuple[str, Text] | None
         return (printable(f"Key {name}"), _text(lines)) if lines else None
     if kind == "job":
         job = next((job for job in state.jobs.jobs if str(job.id) == name), None)
-        return None if job is None else (printable(f"Job {name}"), _text(job_lines(state, job, now)))
+        if job is None:
+            return None
+        return printable(f"Job {name}"), _text([*job_lines(state, job, now), *_node_of_job_lines(state, job)])
     cronjob = next((cronjob for cronjob in state.jobs.cronjobs if cronjob.key == name), None)
-    return None if cronjob is None else (printable(f"CronJob {name}"), _text(cronjob_lines(cronjob, now)))
+    return None if cronjob is None else (printable(f"CronJob {name}"), _text(cronjob_lines(state, cronjob, now)))
 
 
 def _power(state: LabState, kind: str, name: str, now: datetime) -> tuple[str, Text] | None:
@@ -151,61 +153,17 @@ def port_lines(port: PoePort) -> list[Line]:
     ]
 
 
-def job_lines(state: LabState, job: Job, now: datetime) -> list[Line]:
-    """One Job's story."""
-    lines: list[Line] = [
-        ("state", job.state.value + (", superseded by a later success" if job.superseded else "")),
-        ("why", reason(job) or None),
-        ("message", job.message),
-        ("CronJob", job.cronjob or "none: it stands alone"),
-        ("node", job.node),
-        ("attempts", None if job.attempts is None else f"{job.attempts} failed, backoffLimit {job.backoff_limit}"),
-        ("succeeded", None if job.succeeded is None else f"{job.succeeded} of {job.completions or 1}"),
-        ("scheduled", local(job.scheduled_at)),
-        ("started", local(job.started_at)),
-        ("failed" if job.failed_at else "completed", local(job.finished_at)),
-        ("ran", age(job.duration_s(now))),
-        *alert_lines(state, job, now),
-        ("seen by", " and ".join(witness.value for witness in job.seen_by)),
-        ("uid", job.uid),
-    ]
-    if job.finalizers:
-        lines.append(("finalizers", ", ".join(job.finalizers)))
-    stays = stay_lines(state, job, now)
-    lines += [("Why it stays", HEADING), *stays] if stays else []
-    pods = [pod for _, r in state.clusters if r.value for pod in r.value.pods if pod.job_uid and pod.job_uid == job.uid]
-    lines.append(("Pods", HEADING))
-    for pod in pods:
-        ended = "" if pod.exit_code is None else f", exit {pod.exit_code} {pod.exit_reason or ''}"
-        lines.append((pod.name, f"{pod.phase or '?'} on {pod.node or 'no node'}{ended}".rstrip()))
-    if not pods:
-        lines.append(("", "gone; l and e show what was kept of them while it failed, if anything was"))
+def _node_of_job_lines(state: LabState, job: Job) -> list[Line]:
+    """What is known of the machine that a Job ran on: the Pi browned out, the port is off."""
     view = next((v for v in state.node_views if job.node and job.node in (v.node.name, _kube_name(v))), None)
-    if view is not None:
-        lines += [
-            ("The node it ran on", HEADING),
-            (view.node.name, view.state.value + (f": {view.why}" if view.why else "")),
-        ]
-        lines += [("throttled", ", ".join(view.facts.throttled))] if view.facts and view.facts.throttled else []
-        lines += port_lines(view.port)[:5] if view.port else []
-    return lines
-
-
-def cronjob_lines(cronjob: CronJob, now: datetime) -> list[Line]:
-    """One CronJob."""
-    return [
-        ("verdict", cronjob.verdict.value),
-        ("schedule", f"{cronjob.schedule or '–'} ({cronjob.time_zone or 'the zone of the cluster'})"),
-        ("last scheduled", local(cronjob.last_scheduled_at)),
-        ("last success", local(cronjob.last_succeeded_at)),
-        ("next run", f"{local(cronjob.next_run_at)} ({until(cronjob.next_run_at, now)})"),
-        ("suspended", "yes" if cronjob.suspended else "no"),
-        ("concurrency", cronjob.concurrency_policy),
-        ("failed Jobs there", str(cronjob.failed_jobs)),
-        ("failedJobsHistoryLimit", _number(cronjob.failed_jobs_history_limit)),
-        ("ttlSecondsAfterFinished", _number(cronjob.job_ttl_s) or "not set: failed Jobs stay until they are deleted"),
-        ("last runs", history(cronjob.history)),
-    ] + [(local(run.at), run.result.value) for run in reversed(cronjob.history)]
+    if view is None:
+        return []
+    lines: list[Line] = [
+        ("The node it ran on", HEADING),
+        (view.node.name, view.state.value + (f": {view.why}" if view.why else "")),
+    ]
+    lines += [("throttled", ", ".join(view.facts.throttled))] if view.facts and view.facts.throttled else []
+    return lines + (port_lines(view.port)[:5] if view.port else [])
 
 
 def _text(lines: list[Line]) -> Text:

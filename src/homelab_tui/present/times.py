@@ -1,7 +1,9 @@
 """Ages, durations, sizes and times, as people and scripts read them."""
 
+import contextlib
 import math
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 
 def rfc3339(at: datetime | None) -> str | None:
@@ -54,6 +56,17 @@ def size(value: int | None) -> str:
 def watts(milliwatts: int | None) -> str:
     """`6.4 W`; `–` for None, which is not 0."""
     return "–" if milliwatts is None else f"{milliwatts / 1000:.1f} W"
+
+
+def zoned(at: datetime | None, time_zone: str | None) -> str:
+    """A moment on the clocks of a zone, `2026-11-29 03:00 Europe/Berlin`; in this machine's for one unknown here."""
+    if at is None:
+        return "–"
+    if time_zone is not None:
+        # An unknown zone, a directory, a path that leads out: the zone is foreign text.
+        with contextlib.suppress(KeyError, OSError, ValueError, OverflowError):
+            return f"{at.astimezone(ZoneInfo(time_zone)):%Y-%m-%d %H:%M} {time_zone}"
+    return f"{local(at)[:16]} here"
 
 
 def local(at: datetime | None) -> str:

@@ -46,6 +46,19 @@ QUERY = (
     ',condition!~"false|unknown"}'
 )
 """All of it at one timestamp, by one query that needs nothing of the scrape configuration."""
+_PAST_METRICS = ("owner", "failed", "complete", "created", "status_start_time")
+
+
+def past_query(window_s: int) -> str:
+    """The last thing that was said of every Job in that many seconds, whether it is still there or not.
+
+    One value per series, whatever the window: a range query would tell each of them at every step, and miss the Jobs
+    that came and went between two steps.
+    """
+    names = f'{{__name__=~"{_JOB}({"|".join(_PAST_METRICS)})",condition!~"false|unknown"}}'
+    return f"last_over_time({names}[{window_s}s])"
+
+
 AGE_QUERY = f"time() - max(timestamp({NODE_INFO}))"
 """Seconds since the newest sample: an instant query itself always tells its own time."""
 

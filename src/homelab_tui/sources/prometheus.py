@@ -1,13 +1,15 @@
 """A Prometheus-compatible server (Prometheus, Thanos, Mimir, VictoriaMetrics): what to alert on, and what was."""
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
 from homelab_tui.config.model import PrometheusConfig
-from homelab_tui.domain.errors import SourceError, SourceGarbled, SourceMissing, SourceRefused
-from homelab_tui.domain.jobs import Alert, AlertState, MetricsSnapshot
+from homelab_tui.domain import cronjobs
+from homelab_tui.domain.errors import SourceError, SourceGarbled, SourceMissing, SourceRefused, SourceTimeout
+from homelab_tui.domain.jobs import Alert, AlertState, CronJobPast, MetricsSnapshot
 from homelab_tui.domain.nodes import NodeMetrics
 from homelab_tui.sources import kube_state_metrics, node_exporter, prometheus_answers
 from homelab_tui.sources.prometheus_http import PrometheusHttp, ServiceProxy
@@ -15,6 +17,10 @@ from homelab_tui.sources.threads import in_daemon_thread
 
 T = TypeVar("T")
 _WAITS_S = 600.0
+_PAST_WINDOWS_S = (15 * 86400, 3 * 86400, 12 * 3600)
+"""How far back it is asked: what a Prometheus keeps unless it is told otherwise; less where that is too much."""
+_PAST_OVERLAP_S = 600
+"""Samples may arrive late."""
 _LARGE_BYTES = 262_144
 """A larger answer is decoded beside the event loop."""
 
@@ -29,6 +35,9 @@ class PrometheusSource:
         self._waits: dict[str, float | None] = {}
         """Alerting rule → seconds until it fires."""
         self._waits_read_at = 0.0
+        self._past: tuple[CronJobPast, ...] = ()
+        self._past_known_at: float | None = None
+        """Until when the past is known whole, in monotonic seconds."""
 
     @property
     def name(self) -> str:
@@ -59,6 +68,43 @@ class PrometheusSource:
             heartbeat_age_s=await self._read_age_s(),
             warnings=snapshot.warnings,
         )
+
+    async def read_past(self) -> tuple[CronJobPast, ...]:
+        """The last 14 runs of every CronJob as the server remembers them, their Jobs being there or not.
+
+        Days are asked for once, after that only what is new. Where the server refuses so long a look, or cannot take
+        it in time, it is asked for a shorter one.
+
+        Raises: SourceError when it tells nothing even of the last hours.
+        """
+        begun_at = time.monotonic()
+        if self._past_known_at is None:
+            found, is_whole = await self._read_whole_past()
+        else:
+            new_s = int(begun_at - self._past_known_at) + _PAST_OVERLAP_S
+            found, is_whole = await self._read_past_of(min(new_s, _PAST_WINDOWS_S[0]))
+        self._past = cronjobs.past_with(self._past, found)
+        if is_whole:
+            self._past_known_at = begun_at
+        return self._past
+
+    async def _read_whole_past(self) -> tuple[tuple[CronJobPast, ...], bool]:
+        for window_s in _PAST_WINDOWS_S[:-1]:
+            with contextlib.suppress(SourceRefused, SourceTimeout, SourceGarbled):
+                return await self._read_past_of(window_s)
+        return await self._read_past_of(_PAST_WINDOWS_S[-1])
+
+    async def _read_past_of(self, window_s: int) -> tuple[tuple[CronJobPast, ...], bool]:
+        """What was in that window, and whether the server left nothing out."""
+        query = kube_state_metrics.past_query(window_s)
+        body = await self._http.query(query, limit_s=self._config.read_timeout_s)
+
+        def read(answer: bytes) -> tuple[tuple[CronJobPast, ...], bool]:
+            vector = prometheus_answers.vector(answer)
+            samples = kube_state_metrics.of_cluster(vector.samples, self.cluster)
+            return cronjobs.past_of(kube_state_metrics.series(samples)[0]), not vector.warnings
+
+        return await self._understood(body, read)
 
     async def read_nodes(self) -> tuple[NodeMetrics, ...]:
         """What node_exporter says of every node it runs on."""

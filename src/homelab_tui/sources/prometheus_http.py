@@ -73,9 +73,12 @@ class PrometheusHttp:
         if client is not None:
             await client.aclose()
 
-    async def query(self, promql: str) -> bytes:
-        """The answer to an instant query: by POST, which no length limits, else by GET."""
-        form = {"query": promql}
+    async def query(self, promql: str, *, limit_s: float | None = None) -> bytes:
+        """The answer to an instant query: by POST, which no length limits, else by GET.
+
+        `limit_s`: the server itself is to give up after that long.
+        """
+        form = {"query": promql} | ({"timeout": f"{limit_s:g}s"} if limit_s is not None else {})
         if not self._only_get and self._service is None:
             try:
                 return await self._ask("POST", "/api/v1/query", form)
