@@ -3,7 +3,7 @@
 from homelab_tui.commands import COMMANDS, Command
 from homelab_tui.config.keymap import shown_key
 
-PLACES = ((None, "Everywhere"), ("nodes", "Nodes"), ("keys", "Keys"), ("jobs", "Jobs"))
+PLACES = ((None, "Everywhere"), ("nodes", "Nodes"), ("keys", "Keys"), ("jobs", "Jobs"), ("log", "A log"))
 
 INTRODUCTION = """\
 # Keys and commands

@@ -2,7 +2,7 @@
 
 import asyncio
 import resource
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -296,6 +296,8 @@ class FakeCluster:
         self.beats = 0
         self.events: tuple[Event, ...] = ()
         self.logs: list[tuple[str, str | None]] = []
+        self.says: dict[tuple[str, str | None, bool], str | Exception] = {}
+        """(Pod, container, previous) → log."""
         self.manifests: dict[tuple[str, str, str], Mapping[str, object]] = {}
         """(plural, namespace, name) → object."""
         self.patch_says: Exception | None = None
@@ -307,6 +309,11 @@ class FakeCluster:
     def name(self) -> str:
         """As in the configuration."""
         return self._name
+
+    @property
+    def context(self) -> str | None:
+        """As if its kubeconfig named it so."""
+        return f"admin@{self._name}"
 
     def add(self, *jobs: Job) -> None:
         """Put Jobs there, without telling a watch."""
@@ -364,6 +371,11 @@ class FakeCluster:
         """All Pods."""
         self._check("pods")
         return self.pods
+
+    async def list_pods_of(self, job: Job) -> tuple[JobPod, ...]:
+        """The Pods of one Job."""
+        self._check("pods")
+        return tuple(pod for pod in self.pods if pod.job_uid == job.uid)
 
     async def list_nodes(self) -> tuple[KubeNode, ...]:
         """All Nodes."""
@@ -444,7 +456,18 @@ class FakeCluster:
     ) -> str:
         """Which log it would be."""
         self.logs.append((pod, container))
-        return f"log of {pod}"
+        said = self.says.get((pod, container, previous), f"log of {pod}")
+        if isinstance(said, Exception):
+            raise said
+        return said
+
+    async def follow_log(
+        self, namespace: str, pod: str, *, container: str | None = None, tail_lines: int = 200
+    ) -> AsyncGenerator[tuple[str, ...], None]:
+        """What was put there, line by line."""
+        for line in (await self.read_log(namespace, pod, container=container)).splitlines():
+            await asyncio.sleep(0)
+            yield (line,)
 
     async def read_events(self, namespace: str, *, object_names: tuple[str, ...]) -> tuple[Event, ...]:
         """Those about the names."""

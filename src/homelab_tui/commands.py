@@ -21,7 +21,7 @@ class Command:
     help: str
     """One sentence for the help screen, the palette and the documentation."""
     pane: str | None = None
-    """nodes, keys or jobs; None: everywhere."""
+    """nodes, keys or jobs; log: the screen of a log; None: everywhere."""
     danger: bool = False
     """It changes the world; it is refused in read-only mode."""
     cli: str | None = None
@@ -33,7 +33,13 @@ COMMANDS: tuple[Command, ...] = (
     Command("app.pane-keys", ("2",), "show_pane('keys')", "Keys", "Show the Keys pane.", cli="keys"),
     Command("app.pane-jobs", ("3",), "show_pane('jobs')", "Jobs", "Show the Jobs pane.", cli="jobs"),
     Command("app.next-pane", ("tab",), "next_pane", "Next pane", "Go to the next pane."),
-    Command("app.filter", ("slash",), "filter", "Filter", "Show only the rows that contain what you type."),
+    Command(
+        "app.filter",
+        ("slash",),
+        "filter",
+        "Filter",
+        "Show only rows that contain what you type; find it in a log.",
+    ),
     Command("app.back", ("escape",), "back", "Back", "Clear the filter or the selection, or close the screen."),
     Command("table.select", ("space",), "toggle_select", "Select", "Select the row under the cursor, or not."),
     Command("table.select-all", ("a",), "select_all", "All", "Select all rows shown."),
@@ -316,9 +322,47 @@ COMMANDS: tuple[Command, ...] = (
         ("l",),
         "job_logs",
         "Logs",
-        "Show the log of the Pod that failed.",
+        "Show the log of the Pod that failed, and of the others; follow it, search in it, save it.",
         pane="jobs",
         cli="jobs logs JOB",
+    ),
+    Command(
+        "log.follow",
+        ("f",),
+        "toggle_follow",
+        "Follow",
+        "Show what is written from now on, attempt after attempt, until the Job has ended; or stop that.",
+        pane="log",
+        cli="jobs logs JOB --follow",
+    ),
+    Command("log.next", ("n",), "next_match", "Next", "Go to the next line with what was searched (/).", pane="log"),
+    Command("log.last", ("N",), "last_match", "Before", "Go to the line with it before this one.", pane="log"),
+    Command(
+        "log.save",
+        ("s",),
+        "save_log",
+        "Save",
+        "Write what is shown to a new private file in the state directory.",
+        pane="log",
+        cli="jobs logs JOB --output FILE",
+    ),
+    Command(
+        "log.container",
+        ("c",),
+        "next_container",
+        "Container",
+        "Show the log of the next container or Pod, init containers too.",
+        pane="log",
+        cli="jobs logs JOB --container C",
+    ),
+    Command(
+        "log.previous",
+        ("p",),
+        "previous_container",
+        "Before restart",
+        "Show what the container said before its restart, or after it.",
+        pane="log",
+        cli="jobs logs JOB --previous",
     ),
     Command(
         "jobs.events", ("e",), "job_events", "Events", "Show the events of the Job.", pane="jobs", cli="jobs events JOB"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Static
 
 from homelab_tui.config.load import load_config
 from homelab_tui.demo.lab import DemoLab
@@ -42,6 +43,11 @@ class Dashboard:
     def dialog(self) -> str:
         """Name of the screen on top of the dashboard, or ""."""
         return "" if self.app.screen is self.app.main else type(self.app.screen).__name__
+
+    @property
+    def words(self) -> str:
+        """What the texts of the screen on top say."""
+        return "\n".join(str(one.render()) for one in self.app.screen.query(Static))
 
     @property
     def toasts(self) -> str:

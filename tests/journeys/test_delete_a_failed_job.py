@@ -1,5 +1,6 @@
 """A failed Job appears, is understood, and is deleted for the right reason."""
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ async def test_a_failed_job_is_confirmed_deleted_and_gone_from_the_cluster(
         await screen.go_to("jobs", JOB)
         await until(lambda: "failed" in screen.text_of(JOB) and "BackoffLimitExceeded" in screen.text_of(JOB))
         await screen.press("d")
-        await screen.until_dialog("ConfirmScreen")
+        await screen.until_dialog("DeleteScreen")
         await screen.press("right", "enter")
         await until(lambda: not screen.row(JOB))
         assert (await kubernetes.get(PATH)).status_code == 404
@@ -35,7 +36,7 @@ async def test_enter_on_the_plan_is_the_safe_answer(
         await screen.go_to("jobs", JOB)
         await until(lambda: "BackoffLimitExceeded" in screen.text_of(JOB))
         await screen.press("d")
-        await screen.until_dialog("ConfirmScreen")
+        await screen.until_dialog("DeleteScreen")
         await screen.press("enter")
         await until(lambda: not screen.dialog)
         assert (await kubernetes.get(PATH)).status_code == 200
@@ -48,7 +49,7 @@ async def test_a_job_that_was_replaced_by_another_of_its_name_is_not_deleted(
         await screen.go_to("jobs", JOB)
         await until(lambda: "BackoffLimitExceeded" in screen.text_of(JOB))
         await screen.press("d")
-        await screen.until_dialog("ConfirmScreen")
+        await screen.until_dialog("DeleteScreen")
         old = (await kubernetes.get(PATH)).json()
         await kubernetes.delete(f"{PATH}?propagationPolicy=Background")
         metadata = {"name": "migrate-0042", "namespace": "db"}
@@ -77,7 +78,7 @@ async def test_clear_recovered_deletes_only_what_a_later_success_superseded(
         assert superseded
         assert failed - superseded
         await screen.press("D")
-        await screen.until_dialog("ConfirmScreen")
+        await screen.until_dialog("DeleteScreen")
         await screen.press("right", "enter")
 
         def cleared() -> bool:
@@ -113,9 +114,9 @@ async def test_logs_events_and_yaml_of_a_failed_job_can_be_read(
     async with dashboard(lab, tmp_path, monkeypatch) as screen:
         await screen.go_to("jobs", JOB)
         await until(lambda: "BackoffLimitExceeded" in screen.text_of(JOB))
-        for key in ("l", "e", "v", "enter"):
+        for key, dialog in (("l", "LogScreen"), ("e", "TextScreen"), ("v", "TextScreen"), ("enter", "StoryScreen")):
             await screen.press(key)
-            await screen.until_dialog("TextScreen")
+            await screen.until_dialog(dialog)
             await screen.press("escape")
             await until(lambda: not screen.dialog)
 
@@ -131,6 +132,29 @@ async def test_with_prometheus_alone_jobs_are_shown_and_delete_says_why_not(
         assert not screen.dialog
 
 
+async def test_the_pods_stay_when_that_is_chosen_and_the_command_says_so_too(
+    lab: DemoLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with dashboard(lab, tmp_path, monkeypatch) as screen, api(lab.sites["nuc"]) as kubernetes:
+        await screen.go_to("jobs", JOB)
+        await until(lambda: "BackoffLimitExceeded" in screen.text_of(JOB))
+        await screen.press("d")
+        await screen.until_dialog("DeleteScreen")
+        assert "its Pods and their logs go with it" in screen.words
+        await screen.press("o")
+        await until(lambda: "their logs stay, without an owner" in screen.words)
+        await screen.press("Y")
+        copied = shlex.split(screen.app.clipboard)
+        assert copied[0] == "kubectl"
+        assert copied[copied.index("--context") + 1] == "kubernetes-admin@nuc"
+        assert copied[-6:] == ["-n", "db", "delete", "job", "migrate-0042", "--cascade=orphan"]
+        await screen.press("right", "enter")
+        await until(lambda: "deleted (orphan)" in screen.toasts)
+        pods = (await kubernetes.get("/api/v1/namespaces/db/pods?labelSelector=job-name=migrate-0042")).json()["items"]
+    assert pods
+    assert not any(pod["metadata"].get("ownerReferences") for pod in pods)
+
+
 async def test_two_presses_do_not_delete_twice(lab: DemoLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with dashboard(lab, tmp_path, monkeypatch) as screen:
         await _delete_named(screen)
@@ -142,6 +166,6 @@ async def _delete_named(screen: Dashboard) -> None:
     await screen.go_to("jobs", JOB)
     await until(lambda: "BackoffLimitExceeded" in screen.text_of(JOB))
     await screen.press("d")
-    await screen.until_dialog("ConfirmScreen")
+    await screen.until_dialog("DeleteScreen")
     await screen.press("right", "enter", "enter", "d", "d")
     await until(lambda: not screen.row(JOB))

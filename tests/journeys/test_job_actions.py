@@ -5,9 +5,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from textual.widgets import Static
 
 from homelab_tui.demo.lab import DemoLab
+from homelab_tui.ui.log_view import LogView
 from tests.journeys.dashboards import Dashboard, dashboard
 from tests.labs import api, start_lab, until
 
@@ -94,6 +94,8 @@ async def test_a_cronjob_is_suspended_triggered_and_limited(
         await screen.press("t")
         await confirmed(screen)
         await until(lambda: "started as restic-nas-manual-" in screen.toasts)
+        await screen.until_dialog("LogScreen")
+        await screen.press("escape")
 
         await screen.press("L")
         await screen.until_dialog("LimitsScreen")
@@ -171,7 +173,7 @@ async def test_the_log_of_a_failure_is_kept_while_it_happens_and_read_after_all_
             await kubernetes.delete(f"/api/v1/namespaces/db/pods/{pod['metadata']['name']}?gracePeriodSeconds=0")
         lab.faults.apply("kubernetes=refuse")
         await screen.press("l")
-        await screen.until_dialog("TextScreen")
-        shown = str(screen.app.screen.query_one(Static).render())
-        assert "Not live" in shown
-        assert "failed, DeadlineExceeded" in shown
+        await screen.until_dialog("LogScreen")
+        view = screen.app.screen.query_one(LogView)
+        await until(lambda: any("Not live" in line for line in view.lines))
+        assert any("failed, DeadlineExceeded" in line for line in view.lines)

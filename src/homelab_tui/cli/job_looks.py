@@ -1,4 +1,4 @@
-"""`homelab jobs logs|events|yaml`: looking at one Job; its log and events from the evidence box when they are gone."""
+"""`homelab jobs events|yaml`: looking at one Job; its events (and log) from the evidence box when they are gone."""
 
 import argparse
 from collections.abc import Awaitable, Callable
@@ -16,22 +16,25 @@ from homelab_tui.present.documents import job_sources
 Kept = Callable[[JobLooks, str, str], str | None]
 
 
-def logs(options: argparse.Namespace) -> int:
-    """`homelab jobs logs JOB`."""
-    return _look(options, "log", lambda lab, job: lab.looks.read_log(job), JobLooks.find_log)
-
-
 def events(options: argparse.Namespace) -> int:
     """`homelab jobs events JOB`."""
-    return _look(options, "events", lambda lab, job: lab.looks.read_events_text(job), JobLooks.find_events)
+    return show(options, "events", lambda lab, job: lab.looks.read_events_text(job), JobLooks.find_events)
 
 
 def yaml(options: argparse.Namespace) -> int:
     """`homelab jobs yaml JOB`."""
-    return _look(options, "yaml", lambda lab, job: lab.jobs.read_yaml(job), lambda _looks, _name, _why: None)
+    return show(options, "yaml", lambda lab, job: lab.jobs.read_yaml(job), lambda _looks, _name, _why: None)
 
 
-def _look(options: argparse.Namespace, field: str, read: Callable[[Lab, Job], Awaitable[str]], kept: Kept) -> int:
+def show(
+    options: argparse.Namespace,
+    field: str,
+    read: Callable[[Lab, Job], Awaitable[str]],
+    kept: Kept,
+    write: Callable[[str], None] | None = None,
+) -> int:
+    """Read one thing of a Job, else what was kept of it, and print it (or hand it to `write`)."""
+
     async def command(lab: Lab) -> int:
         state = await lab.read(("clusters",))
         silent = source_status(job_sources(state, lab.config, lab.clock.now())[1:])
@@ -52,15 +55,15 @@ def _look(options: argparse.Namespace, field: str, read: Callable[[Lab, Job], Aw
         if options.json:
             print_json({"job": name, field: text, "problem": problem})
         else:
-            _print_text(text)
+            (write or print_text)(text)
         return silent
 
     return run_with_lab(options.config, command)
 
 
-def _print_text(text: str) -> None:
-    """A log as it is, but for what would command the terminal."""
+def print_text(text: str) -> None:
+    """A text as it is, but for what would command the terminal."""
     from homelab_tui.present.table import printable
 
     for line in text.splitlines():
-        print(printable(line, 10_000))
+        print(printable(line, 10_000), flush=True)

@@ -29,15 +29,22 @@ def add_jobs(commands: "Subparsers") -> None:
     delete.add_argument("--force", action="store_true", help="also Jobs that have not finished")
     _add_job_filters(delete, default=argparse.SUPPRESS)
     add_confirming(delete)
-    for verb, text in (
-        ("logs", "the log of the Pod that failed"),
-        ("events", "events of a Job"),
-        ("yaml", "a Job as YAML"),
-    ):
+    _add_logs(verbs)
+    for verb, text in (("events", "events of a Job"), ("yaml", "a Job as YAML")):
         show = add(verbs, verb, text, lazily("job_looks", verb))
         show.add_argument("job", metavar="JOB", help="NS/NAME, or CLUSTER/NS/NAME")
     _add_job_actions(verbs)
     _add_cronjob_actions(verbs)
+
+
+def _add_logs(verbs: "Subparsers") -> None:
+    logs = add(verbs, "logs", "the log of the Pod that failed", lazily("job_logs", "logs"))
+    logs.add_argument("job", metavar="JOB", help="NS/NAME, or CLUSTER/NS/NAME")
+    logs.add_argument("--follow", action="store_true", help="go on until the Job has ended, attempt after attempt")
+    logs.add_argument("--container", metavar="C", help="this container, init containers too")
+    logs.add_argument("--previous", action="store_true", help="before the container's restart")
+    logs.add_argument("--tail", metavar="N", type=_count, help="how many lines from its end, 200 if not given")
+    logs.add_argument("--output", metavar="FILE", help="into a new private file")
 
 
 def _add_job_actions(verbs: "Subparsers") -> None:

@@ -72,6 +72,8 @@ class Plan:
     confirm_name: str | None = None
     """A name that must be typed; None when a plain yes will do."""
     danger: bool = False
+    commands: tuple[str, ...] = ()
+    """What does the same without this program (`kubectl …`), one command each; empty where there is none."""
 
     @property
     def is_allowed(self) -> bool:

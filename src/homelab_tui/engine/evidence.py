@@ -11,6 +11,7 @@ from homelab_tui.domain.evidence import Evidence, LogTail
 from homelab_tui.domain.jobs import Event, Job, JobPod, JobState
 from homelab_tui.domain.watching import Watched
 from homelab_tui.engine.evidence_box import EvidenceBox
+from homelab_tui.engine.job_logs import worth
 from homelab_tui.engine.jobs import JobActions, event_line
 from homelab_tui.engine.ports import Clock, ReadsJobs
 
@@ -101,7 +102,7 @@ class EvidenceTaker:
     async def _take(self, job: Job, occasion: str) -> Evidence:
         cluster = self._clusters[job.id.cluster]
         problems: list[str] = []
-        pods = sorted(self._pods_of(job) or await _or(_NO_PODS, self._list(cluster, job), problems), key=_worth)
+        pods = sorted(self._pods_of(job) or await _or(_NO_PODS, cluster.list_pods_of(job), problems), key=worth)
         logs: list[LogTail] = []
         for pod in pods[-_MAX_PODS:]:
             for previous in (False, True) if pod.restarts else (False,):
@@ -131,9 +132,6 @@ class EvidenceTaker:
             problems=tuple(dict.fromkeys(problems)),
         )
 
-    async def _list(self, cluster: ReadsJobs, job: Job) -> tuple[JobPod, ...]:
-        return tuple(pod for pod in await cluster.list_job_pods() if pod.job_uid == job.uid)
-
     async def close(self) -> None:
         """Take no more."""
         tasks = tuple(self._tasks)
@@ -162,6 +160,17 @@ class JobLooks:
             if evidence is None:
                 raise
             return log_text(evidence, str(error))
+
+    async def read_log_end(self, job: Job, lines: int) -> str:
+        """The last lines of the log that explains most, and whose it is; else what was kept of it."""
+        try:
+            log_of, text = await self._jobs.read_log_end(job, lines)
+        except SourceError as error:
+            evidence = self.evidence_of(job)
+            if evidence is None:
+                raise
+            return log_text(evidence, str(error))
+        return f"── {log_of} ──\n{text}"
 
     async def read_events_text(self, job: Job) -> str:
         """The events. Raises: SourceError when they are neither there nor in the box."""
@@ -223,11 +232,6 @@ async def _or(otherwise: T, read: Awaitable[T], problems: list[str]) -> T:
     except SourceError as error:
         problems.append(f"not read: {error}")
     return otherwise
-
-
-def _worth(pod: JobPod) -> tuple[bool, datetime]:
-    """The one worth reading last: failed after others, new after old."""
-    return (pod.exit_code not in (None, 0), pod.created_at or _LONG_AGO)
 
 
 def _pod_line(pod: JobPod) -> str:

@@ -75,6 +75,11 @@ class JobChanges:
             refusals=self._refusals,
         )
 
+    def expire_patch(self, job: Job, in_s: float) -> dict[str, object] | None:
+        """The merge patch with which a finished Job ends that long from now; None for one that has not finished."""
+        ttl_s = ttl_for(job, in_s, self._clock.now())
+        return None if ttl_s is None else {"spec": {"ttlSecondsAfterFinished": ttl_s}}
+
     async def expire(self, job: Job, in_s: float) -> Result:
         """Patch its ttlSecondsAfterFinished so that it ends that long from now."""
         name = str(job.id)

@@ -5,15 +5,24 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from homelab_tui.domain.errors import ActionRefused, SourceConflict, SourceError, SourceMissing, UsageError
-from homelab_tui.domain.jobs import AlertState, Event, Job, JobId, JobPod, MetricsSnapshot
+from homelab_tui.domain.jobs import AlertState, CronJob, Event, Job, JobId, JobPod, MetricsSnapshot
 from homelab_tui.domain.merging import forgotten
 from homelab_tui.domain.operations import Plan, PlanStep, Result
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import JobsView
+from homelab_tui.engine.job_logs import places_of, worth
 from homelab_tui.engine.operations import READ_ONLY, Operations, Progress
 from homelab_tui.engine.ports import ActsOnJobs, Clock
 
 PROPAGATION = {"background": "Background", "foreground": "Foreground", "orphan": "Orphan"}
+_LOGS_TRIED = 4
+_MEANS = {
+    # A Normal event, of all things.
+    "JobAlreadyActive": "a run was skipped: the one before it was still going",
+    "MissSchedule": "a run was missed: startingDeadlineSeconds was over",
+    "TooManyMissedTimes": "more than 100 runs were missed: a clock that jumped, or a controller that was away",
+}
+"""What some events of a CronJob mean for its runs."""
 _TOMBSTONE_LIFE = timedelta(minutes=10)
 
 
@@ -214,15 +223,44 @@ class JobActions:
         pod = pods[-1]
         return await cluster.read_log(pod.namespace, pod.name, container=pod.container)
 
+    async def read_log_end(self, job: Job, lines: int) -> tuple[str, str]:
+        """Whose log explains most, and its last lines; that of before a restart where the other says nothing.
+
+        Raises: as `read_log`.
+        """
+        cluster = self._cluster(job)
+        places = places_of(await self._pods(cluster, job))
+        if not places:
+            raise SourceMissing(f"{job.id}: its Pods are gone, and their logs with them")
+        why: SourceMissing | None = None
+        for place in places[:_LOGS_TRIED]:
+            try:
+                text = await cluster.read_log(
+                    job.id.namespace, place.pod, container=place.container, previous=place.previous, tail_lines=lines
+                )
+            except SourceMissing as error:
+                why = why or error
+                continue
+            if text.strip():
+                return place.words, text
+        if why is not None:
+            raise why
+        return places[0].words, "(it said nothing)"
+
+    async def read_cronjob_events(self, cronjob: CronJob) -> tuple[str, ...]:
+        """Events of a CronJob, one a line, oldest first: skipped and missed runs are told as such."""
+        cluster = self._clusters.get(cronjob.cluster)
+        if cluster is None:
+            raise SourceMissing(f"no Kubernetes API is configured for cluster {cronjob.cluster}")
+        return _lines(await cluster.read_events(cronjob.namespace, object_names=(cronjob.name,)))
+
     async def read_events(self, job: Job) -> tuple[str, ...]:
         """Events of the Job, its Pods and its CronJob, one a line, oldest first."""
         cluster = self._cluster(job)
         names = [job.id.name, *(pod.name for pod in await self._pods(cluster, job))]
         if job.cronjob:
             names.append(job.cronjob)
-        events = await cluster.read_events(job.id.namespace, object_names=tuple(names))
-        epoch = datetime.fromtimestamp(0, UTC)
-        return tuple(event_line(event) for event in sorted(events, key=lambda event: event.last_at or epoch))
+        return _lines(await cluster.read_events(job.id.namespace, object_names=tuple(names)))
 
     async def read_yaml(self, job: Job) -> str:
         """The Job as YAML, secrets masked."""
@@ -236,18 +274,22 @@ class JobActions:
 
     async def _pods(self, cluster: ActsOnJobs, job: Job) -> list[JobPod]:
         """The Job's Pods, the one worth reading last: failed after others, new after old."""
-        epoch = datetime.fromtimestamp(0, UTC)
         if job.uid is None:
             raise SourceMissing(f"{job.id}: only Prometheus knows it; the API has no such Job, and no Pods of it")
-        pods = [pod for pod in await cluster.list_job_pods() if pod.job_uid == job.uid]
-        return sorted(pods, key=lambda pod: (pod.exit_code not in (None, 0), pod.created_at or epoch))
+        return sorted(await cluster.list_pods_of(job), key=worth)
+
+
+def _lines(events: Sequence[Event]) -> tuple[str, ...]:
+    epoch = datetime.fromtimestamp(0, UTC)
+    return tuple(event_line(event) for event in sorted(events, key=lambda event: event.last_at or epoch))
 
 
 def event_line(event: Event) -> str:
-    """One event as a line: time, type, reason, about what, and its message."""
+    """One event as a line: time, type, reason, about what, its message, and what that means where it does not say."""
     at = event.last_at.strftime("%Y-%m-%d %H:%M:%S") if event.last_at else "–"
     times = f" (x{event.count})" if event.count > 1 else ""
-    return f"{at}  {event.type:<7}  {event.reason:<24}  {event.kind}/{event.object_name}: {event.message}{times}"
+    means = f" [{_MEANS[event.reason]}]" if event.kind == "CronJob" and event.reason in _MEANS else ""
+    return f"{at}  {event.type:<7}  {event.reason:<24}  {event.kind}/{event.object_name}: {event.message}{times}{means}"
 
 
 def _what_goes(job: Job) -> str:

@@ -26,11 +26,13 @@ from homelab_tui.engine.derived import Derivation, Silences
 from homelab_tui.engine.evidence import EvidenceTaker, JobLooks
 from homelab_tui.engine.evidence_box import EvidenceBox
 from homelab_tui.engine.job_changes import JobChanges
+from homelab_tui.engine.job_logs import JobLogs
 from homelab_tui.engine.jobs import JobActions, Tombstones
 from homelab_tui.engine.journal import Journal, JournalEntry
 from homelab_tui.engine.key_changes import KeyChanges
 from homelab_tui.engine.key_steps import KeySteps
 from homelab_tui.engine.keys import KeyActions
+from homelab_tui.engine.kubectl import Kubectl
 from homelab_tui.engine.node_actions import NodeActions, NodeLimits, NodeWires
 from homelab_tui.engine.operations import Operations
 from homelab_tui.engine.poe import PoeActions
@@ -122,6 +124,9 @@ class Lab:
             before_delete=self.evidence.before_delete,
         )
         self.looks = JobLooks(self.jobs, box)
+        self.logs = JobLogs(sources.clusters, sleep)
+        self.kubectl = Kubectl(config.clusters, sources.clusters)
+        self.state_dir = state_dir
         self.job_changes = JobChanges(sources.clusters, self.operations, self.clock, read_only=read_only)
         self.cronjobs = CronJobActions(sources.clusters, self.operations, read_only=read_only)
         self.access = AccessReviews(sources.clusters, self.clock)
@@ -132,6 +137,7 @@ class Lab:
             lambda: self.store.state,
             self._wake_alertmanagers,
             read_only=read_only,
+            servers=config.alertmanagers,
         )
         key_steps = KeySteps(
             sources.ssh, self.operations, self.clock, state_dir, read_only=read_only, reread=self.read_account

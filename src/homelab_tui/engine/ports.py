@@ -3,7 +3,7 @@
 Every method may raise a `domain.errors.SourceError`; nothing else is expected. Every method has its own time-out.
 """
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -141,6 +141,10 @@ class ReadsJobs(Protocol):
         """What `watch_job_pods` would list first."""
         ...
 
+    async def list_pods_of(self, job: Job) -> tuple[JobPod, ...]:
+        """The Pods of one Job, told from those of an earlier one of its name by its uid."""
+        ...
+
     async def list_nodes(self) -> tuple[KubeNode, ...]:
         """What `watch_nodes` would list first."""
         ...
@@ -169,6 +173,15 @@ class ReadsJobs(Protocol):
         """The end of a container's log. Raises SourceMissing when the Pod is gone."""
         ...
 
+    def follow_log(
+        self, namespace: str, pod: str, *, container: str | None = None, tail_lines: int = 200
+    ) -> AsyncGenerator[tuple[str, ...], None]:
+        """A container's last lines, then what it writes, until it has ended; an empty step says that it is open.
+
+        Raises SourceMissing without a log.
+        """
+        ...
+
     async def read_events(self, namespace: str, *, object_names: tuple[str, ...]) -> tuple[Event, ...]:
         """Events about objects of these names, in no order."""
         ...
@@ -183,6 +196,20 @@ class ReadsJobs(Protocol):
 
     async def close(self) -> None:
         """Let go of every connection."""
+        ...
+
+
+class NamesContext(Protocol):
+    """A Kubernetes cluster that was found through a kubeconfig."""
+
+    @property
+    def name(self) -> str:
+        """The cluster's name in the configuration."""
+        ...
+
+    @property
+    def context(self) -> str | None:
+        """The kubeconfig's context that is spoken to; None before the first request, and inside a cluster."""
         ...
 
 
@@ -218,7 +245,7 @@ class ChangesJobs(Protocol):
         ...
 
 
-class ActsOnJobs(ReadsJobs, DeletesJobs, ChangesJobs, Protocol):
+class ActsOnJobs(ReadsJobs, NamesContext, DeletesJobs, ChangesJobs, Protocol):
     """A Kubernetes cluster with everything the engine asks of one."""
 
 

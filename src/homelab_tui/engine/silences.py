@@ -7,11 +7,13 @@ import socket
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
+from homelab_tui.config.model import AlertmanagerConfig
 from homelab_tui.domain.alerts import OURS, AlertmanagerSnapshot, Matcher, matchers_for, our_silences_of
 from homelab_tui.domain.errors import ActionRefused, HomelabError, SourceMissing
 from homelab_tui.domain.jobs import Job
 from homelab_tui.domain.operations import Plan, PlanStep, Result
 from homelab_tui.domain.state import LabState
+from homelab_tui.engine.kubectl import silence_lines
 from homelab_tui.engine.operations import READ_ONLY, Operations, Progress, Work
 from homelab_tui.engine.ports import Clock, HoldsAlerts
 
@@ -30,8 +32,10 @@ class SilenceActions:
         wake: Callable[[], None],
         *,
         read_only: bool,
+        servers: Sequence[AlertmanagerConfig] = (),
     ) -> None:
-        """`wake` has the Alertmanagers asked again after an act."""
+        """`wake` has the Alertmanagers asked again after an act. `servers`: as they are configured."""
+        self._servers = tuple(servers)
         self._alertmanagers = {server.name: server for server in alertmanagers}
         self._operations = operations
         self._clock = clock
@@ -61,6 +65,10 @@ class SilenceActions:
             ),
             refusals=self._refusals(),
         )
+
+    def commands(self, jobs: Sequence[Job], for_s: float, comment: str) -> tuple[str, ...]:
+        """The `amtool` commands that silence these Jobs."""
+        return silence_lines(self._servers, [self._matchers(job) for job in jobs], for_s, comment)
 
     def plan_unsilence(self, jobs: Sequence[Job]) -> Plan:
         """What ending our silences of these Jobs will do."""

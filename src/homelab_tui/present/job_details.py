@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from rich.text import Text
+
 from homelab_tui.domain.cronjobs import HISTORY_LENGTH
 from homelab_tui.domain.jobs import CronJob, CronJobPast, Job, JobPod, JobState, Witness
 from homelab_tui.domain.reading import Reading
@@ -10,6 +12,7 @@ from homelab_tui.domain.state import LabState
 from homelab_tui.present.detail_lines import HEADING, Line
 from homelab_tui.present.job_alerts import alert_lines, stay_lines
 from homelab_tui.present.jobs import exit_words, history, reason
+from homelab_tui.present.table import printable
 from homelab_tui.present.times import age, local, until, zoned
 
 _STATES = {
@@ -33,8 +36,9 @@ def job_lines(state: LabState, job: Job, now: datetime) -> list[Line]:
         ("succeeded", None if job.succeeded is None else f"{job.succeeded} of {job.completions or 1}"),
     ]
     lines += [("failed indexes", job.failed_indexes)] if job.failed_indexes else []
+    if job.cronjob is not None:
+        lines.append(("scheduled", "by hand" if job.manual else zoned(job.scheduled_at, zone)))
     lines += [
-        ("scheduled", zoned(job.scheduled_at, zone) if job.scheduled_at else "by hand" if job.manual else None),
         ("started", local(job.started_at)),
         (ended, local(job.finished_at)),
         ("ran", age(job.duration_s(now))),
@@ -128,6 +132,13 @@ def _speaks_of(reading: Reading[object], cluster: str) -> bool:
 
 def _is_past(past: CronJobPast, cronjob: CronJob) -> bool:
     return (past.namespace, past.cronjob) == (cronjob.namespace, cronjob.name)
+
+
+def section_text(heading: str, text: str) -> Text:
+    """A heading and foreign lines below it, made printable."""
+    found = Text()
+    found.append(f"\n{printable(heading)}\n", "bold")
+    return found.append("\n".join(printable(line, 2_000) for line in text.splitlines()))
 
 
 def _number(value: int | None) -> str | None:

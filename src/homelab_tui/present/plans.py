@@ -6,6 +6,7 @@ from homelab_tui.domain.operations import Plan, Result
 from homelab_tui.present.table import printable
 
 _SHOWN = 12
+_COMMANDS_SHOWN = 3
 
 
 def plan_text(plan: Plan) -> Text:
@@ -22,6 +23,12 @@ def plan_text(plan: Plan) -> Text:
         text.append(f"\n! {printable(warning)}", "yellow")
     for refusal in plan.refusals:
         text.append(f"\n✖ {printable(refusal)}", "bold red")
+    if plan.commands:
+        text.append("\n\nThe same by hand (Y copies):", "dim")
+        for command in plan.commands[:_COMMANDS_SHOWN]:
+            text.append(f"\n  {printable(command)}", "dim")
+        if len(plan.commands) > _COMMANDS_SHOWN:
+            text.append(f"\n  … and {len(plan.commands) - _COMMANDS_SHOWN} more", "dim")
     return text
 
 

@@ -32,6 +32,8 @@ class ClusterAccess:
     """Base URL, without a slash at its end."""
     origin: str
     """Where this comes from, for messages: `context 'lab' of /home/me/.kube/config`."""
+    context: str | None = None
+    """Name of the kubeconfig's context; None inside a cluster."""
     user: str | None = None
     """Name of the kubeconfig user; None: anonymous."""
     verify: bool = True

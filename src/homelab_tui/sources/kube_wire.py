@@ -1,7 +1,7 @@
 """HTTP to one API server, with one retry when the credentials have to be renewed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -65,6 +65,11 @@ class KubeWire:
         """The cluster's name in the configuration."""
         return self._config.name
 
+    @property
+    def context(self) -> str | None:
+        """The kubeconfig's context; None before the first request, and inside a cluster."""
+        return self._session.access.context if self._session is not None else None
+
     async def close(self) -> None:
         """Close every connection, those of running watches too. Whatever is asked afterwards is SourceUnreachable."""
         self._closed = True
@@ -99,15 +104,18 @@ class KubeWire:
         return answer.body
 
     @asynccontextmanager
-    async def stream(self, call: Call) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def stream(
+        self, call: Call, refused: Callable[[Ask, int, Mapping[str, str], bytes], SourceError] = refusal
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
         """The chunks of an answer that goes on. Leaving the context frees the connection.
 
+        `refused` makes an error of an answer other than 200.
         Raises: SourceError, from the chunks too, when the wire breaks.
         """
         async with self._exchange(call) as response:
             if response.status_code != 200:
                 body = await _body(response, _MAX_ERROR_BYTES)
-                raise refusal(call.ask, response.status_code, response.headers, body)
+                raise refused(call.ask, response.status_code, response.headers, body)
             yield response.aiter_bytes()
 
     @asynccontextmanager

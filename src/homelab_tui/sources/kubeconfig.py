@@ -108,7 +108,7 @@ class _Merged:
             raise SourceError(f"{origin} names no cluster")
         cluster = _Section(*self._find("clusters", "cluster", cluster_name, origin), origin)
         user = _Section(*self._find("users", "user", user_name, origin), origin) if user_name else None
-        return _access(cluster, user, user_name, origin)
+        return replace(_access(cluster, user, user_name, origin), context=name)
 
     def _entries(self, kind: str) -> Iterator[tuple[str, Entry, Path]]:
         """(name, entry, file) of each cluster, context or user."""

@@ -5,6 +5,7 @@ field. That package still reads the kubeconfig (`kubeconfig`).
 """
 
 from collections.abc import AsyncGenerator, Mapping
+from dataclasses import replace
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -16,7 +17,7 @@ from homelab_tui.domain.errors import SourceConflict, SourceError, SourceMissing
 from homelab_tui.domain.jobs import CronJob, Event, Job, JobPod
 from homelab_tui.domain.nodes import KubeNode
 from homelab_tui.domain.watching import Watched
-from homelab_tui.sources import kube_nodes, kube_resources
+from homelab_tui.sources import kube_logs, kube_nodes, kube_resources
 from homelab_tui.sources.kube_errors import Ask, refusal, understood
 from homelab_tui.sources.kube_manifests import readable_yaml
 from homelab_tui.sources.kube_objects import decode, oldest_first, status
@@ -47,6 +48,11 @@ class KubernetesSource:
     def name(self) -> str:
         """The cluster's name in the configuration."""
         return self._config.name
+
+    @property
+    def context(self) -> str | None:
+        """The kubeconfig's context that is spoken to; None before the first request, and inside a cluster."""
+        return self._wire.context
 
     async def close(self) -> None:
         """Close every connection."""
@@ -79,6 +85,13 @@ class KubernetesSource:
     async def list_job_pods(self) -> tuple[JobPod, ...]:
         """All Pods with the label `job-name`."""
         return await self._all(self._job_pods)
+
+    async def list_pods_of(self, job: Job) -> tuple[JobPod, ...]:
+        """The Pods of one Job."""
+        # The name's label is on every version's Pods; the uid tells them from those of an earlier Job of that name.
+        own = replace(self._job_pods, label_selector=f"job-name={job.id.name}")
+        listed = await read_list(self._wire, own, job.id.namespace)
+        return tuple(pod for pod in listed.items if pod.job_uid == job.uid)
 
     async def list_nodes(self) -> tuple[KubeNode, ...]:
         """All Nodes."""
@@ -126,16 +139,20 @@ class KubernetesSource:
         params = {"tailLines": str(tail_lines), "limitBytes": str(MAX_LOG_BYTES)}
         params |= {"container": container} if container else {}
         params |= {"previous": "true"} if previous else {}
-        call = Call(self._pod_path(namespace, pod) + "/log", ask, params=params, max_bytes=MAX_LOG_BYTES)
+        call = Call(kube_logs.log_path(namespace, pod), ask, params=params, max_bytes=MAX_LOG_BYTES)
         answer = await self._wire.request(call)
-        if answer.code == 400 and (found := status(answer.body)) is not None:
-            # "container … is waiting to start", "previous terminated container … not found"
-            raise SourceMissing(f"{ask}: no log: {found.message or 'the server does not say why'}")
-        if answer.code == 204:
-            raise SourceMissing(f"{ask}: no log: no node runs this Pod yet")
         if answer.code != 200:
-            raise refusal(ask, answer.code, answer.headers, answer.body)
+            raise kube_logs.no_log(ask, answer.code, answer.headers, answer.body)
         return answer.body.decode(errors="replace")
+
+    def follow_log(
+        self, namespace: str, pod: str, *, container: str | None = None, tail_lines: int = 200
+    ) -> AsyncGenerator[tuple[str, ...], None]:
+        """A container's last lines, then what it writes, until it has ended. Close it (`aclose`) to stop.
+
+        Raises: SourceMissing when there is no log (yet), SourceError when the wire stays broken.
+        """
+        return kube_logs.follow(self._wire, namespace, pod, container, tail_lines)
 
     async def read_events(self, namespace: str, *, object_names: tuple[str, ...]) -> tuple[Event, ...]:
         """Events about any of the named objects, oldest first. The server forgets them after about an hour."""
@@ -272,9 +289,6 @@ class KubernetesSource:
         body = msgspec.json.encode(patch)
         call = Call(path, ask, method="PATCH", body=body, content_type=_MERGE_PATCH)
         return understood(ask, resource.read_one, await self._wire.fetch(call))
-
-    def _pod_path(self, namespace: str, pod: str) -> str:
-        return self._job_pods.path(namespace, pod)
 
 
 def _versioned(patch: Mapping[str, object], uid: str | None, version: str | None) -> Mapping[str, object]:

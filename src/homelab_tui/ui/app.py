@@ -120,7 +120,7 @@ class HomelabApp(App[int]):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: every command of the table."""
         for command in COMMANDS:
-            if command.id == "app.palette" or screen is not self._main:
+            if command.id == "app.palette" or command.pane == "log" or screen is not self._main:
                 continue
             keys = f" ({', '.join(command.keys)})" if command.keys else ""
 

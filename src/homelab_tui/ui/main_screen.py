@@ -23,14 +23,16 @@ from homelab_tui.ui.frame import TITLES, TOO_SMALL, FrameScreen
 from homelab_tui.ui.health_bar import HealthBar
 from homelab_tui.ui.key_bar import KeyBar
 from homelab_tui.ui.messages import StateChanged
-from homelab_tui.ui.notices import tell
+from homelab_tui.ui.notices import copy_lines, tell
 from homelab_tui.ui.pane_tabs import PaneTabs
 from homelab_tui.ui.panes.jobs import JobsPane
+from homelab_tui.ui.panes.jobs_story import job_sections
 from homelab_tui.ui.panes.keys import KeysPane
 from homelab_tui.ui.panes.nodes import NodesPane
 from homelab_tui.ui.panes.pane import Pane
 from homelab_tui.ui.screens.help import HelpScreen
 from homelab_tui.ui.screens.incidents import IncidentsScreen
+from homelab_tui.ui.screens.story import StoryScreen
 from homelab_tui.ui.screens.text import TextScreen
 from homelab_tui.ui.table import LabTable
 
@@ -178,6 +180,8 @@ class MainScreen(FrameScreen):
         found = details(lab.store.state, event.key, lab.clock.now()) if lab else None
         if found is None:
             tell(self, "it is gone", severity="warning")
+        elif lab is not None and (sections := job_sections(lab, event.key)):
+            self.app.push_screen(StoryScreen(*found, sections))
         else:
             self.app.push_screen(TextScreen(*found))
 
@@ -220,8 +224,7 @@ class MainScreen(FrameScreen):
         """Copy the command line that does the same."""
         line = self.pane.command_line()
         if line is not None:
-            self.app.copy_to_clipboard(line)
-            tell(self, f"copied: {line}")
+            copy_lines(self, line.splitlines())
 
     def action_refresh_all(self) -> None:
         """Ask everything again."""

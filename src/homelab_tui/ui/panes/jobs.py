@@ -22,7 +22,8 @@ from homelab_tui.present.table import Row
 from homelab_tui.ui.bindings import bindings_of
 from homelab_tui.ui.frame import TITLES
 from homelab_tui.ui.notices import tell
-from homelab_tui.ui.panes.jobs_actions import JobsActing
+from homelab_tui.ui.panes.jobs_actions import JobsActing, trigger_commands
+from homelab_tui.ui.screens.log import LogScreen
 from homelab_tui.ui.screens.text import TextScreen
 
 _LOOKS = ("jobs.logs", "jobs.events", "jobs.yaml")
@@ -90,16 +91,24 @@ class JobsPane(JobsActing):
         return None
 
     def command_line(self) -> str | None:
-        """`homelab jobs delete …` with what is selected."""
+        """The `kubectl` command for the chosen rows: a Job is deleted, a CronJob run; else our own listing."""
         lab = self.lab
-        jobs = self.chosen_jobs(lab) if lab else []
-        if not jobs:
+        keys = self.chosen_keys() if lab is not None else ()
+        if lab is None or not keys:
             return "homelab jobs"
-        return "homelab jobs delete " + " ".join(str(job.id) for job in jobs)
+        jobs = [job for job in self.chosen_jobs(lab) if job.uid]
+        wanted = {key.partition(":")[2] for key in keys if key.startswith("cronjob:")}
+        cronjobs = [one for one in self.chosen_cronjobs(lab) if one.key in wanted and one.uid]
+        lines = (*lab.kubectl.delete(jobs), *trigger_commands(lab, cronjobs))
+        return "\n".join(lines) or "homelab jobs"
 
     def action_job_logs(self) -> None:
-        """The log of the Pod that failed."""
-        self._look("jobs.logs", "Log of", lambda lab, job: lab.looks.read_log(job))
+        """The log of the Pod that failed; of a Job that goes on, what is written from now on too."""
+        lab = self._ready("jobs.logs")
+        if lab is not None:
+            job = self.chosen_jobs(lab)[0]
+            follow = bool(job.uid) and job.state in (JobState.RUNNING, JobState.PENDING)
+            self.app.push_screen(LogScreen(lab, job, follow=follow, keymap=lab.config.ui.keymap))
 
     def action_job_events(self) -> None:
         """Events of the Job."""

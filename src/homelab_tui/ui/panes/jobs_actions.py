@@ -2,21 +2,24 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from textual import work
 
-from homelab_tui.domain.jobs import CronJob, Job, JobState
+from homelab_tui.domain.jobs import CronJob, Job, JobId, JobState
 from homelab_tui.domain.operations import Plan, Result
 from homelab_tui.domain.state import JobsView
 from homelab_tui.engine.lab import Lab
+from homelab_tui.engine.manifests import run_name
 from homelab_tui.engine.silences import NO_ALERTMANAGER
 from homelab_tui.present.plans import results_sentence
 from homelab_tui.ui.notices import tell, tell_results
 from homelab_tui.ui.panes.pane import Pane
 from homelab_tui.ui.screens.confirm import ConfirmScreen
+from homelab_tui.ui.screens.delete import DeleteScreen
 from homelab_tui.ui.screens.limits import LimitsScreen
+from homelab_tui.ui.screens.log import LogScreen
 from homelab_tui.ui.screens.pick import PickScreen
 from homelab_tui.ui.screens.silence import SilenceScreen
 
@@ -124,16 +127,32 @@ class JobsActing(Pane):
         act: Callable[[T], Awaitable[Result]],
         others: Sequence[Result],
         done: str,
-    ) -> None:
-        """The plan, the question, the acts side by side, and one toast."""
+    ) -> tuple[Result, ...]:
+        """The plan, the question, the acts side by side, and one toast. The results; none where nothing was done."""
         if not targets:
             tell_results(self, results_sentence(done, tuple(others)), others)
-            return
+            return ()
         if not await self.app.push_screen_wait(ConfirmScreen(plan)):
-            return
+            return ()
+        return await self.run_all(targets, act, others, done)
+
+    async def run_all(
+        self, targets: Sequence[T], act: Callable[[T], Awaitable[Result]], others: Sequence[Result], done: str
+    ) -> tuple[Result, ...]:
+        """The acts side by side, and one toast. One that fails stops no other."""
         results = (*await asyncio.gather(*map(act, targets)), *others)
         self.table.select(())
         tell_results(self, results_sentence(done, results), results)
+        return results
+
+    async def follow_created(self, lab: Lab, results: Sequence[Result], cluster: str, namespace: str) -> None:
+        """The log of the one Job that was started and lives, as it is written; of several none."""
+        created = [result.created for result in results if result.ok and result.created]
+        if len(results) != 1 or len(created) != 1:
+            return
+        target = await lab.jobs.resolve(Job(JobId(cluster, namespace, created[0]), JobState.RUNNING))
+        if target.job is not None:
+            self.app.push_screen(LogScreen(lab, target.job, follow=True, keymap=lab.config.ui.keymap))
 
     # Delete
 
@@ -153,8 +172,17 @@ class JobsActing(Pane):
     async def _delete(self, lab: Lab, jobs: list[Job]) -> None:
         targets = await asyncio.gather(*map(lab.jobs.resolve, jobs))
         go, rest = lab.jobs.sort_out(targets)
-        plan = lab.jobs.plan_delete(go) if go else Plan("jobs.delete", "", ())
-        await self.confirm_and_run(plan, go, lab.jobs.delete, rest, "deleted")
+        if not go:
+            tell_results(self, results_sentence("deleted", rest), rest)
+            return
+
+        def plan_for(propagation: str) -> Plan:
+            plan = lab.jobs.plan_delete(go, propagation=propagation)
+            return replace(plan, commands=lab.kubectl.delete(go, propagation))
+
+        propagation = await self.app.push_screen_wait(DeleteScreen(plan_for))
+        if propagation is not None:
+            await self.run_all(go, lambda job: lab.jobs.delete(job, propagation=propagation), rest, "deleted")
 
     # Expire, re-run, silence
 
@@ -173,6 +201,8 @@ class JobsActing(Pane):
         in_s = _EXPIRIES[picked][0]
         go, rest = lab.job_changes.sort_out_expire(await asyncio.gather(*map(lab.jobs.resolve, jobs)))
         plan = lab.job_changes.plan_expire(go, in_s)
+        patches = [(job, patch) for job in go if (patch := lab.job_changes.expire_patch(job, in_s)) is not None]
+        plan = replace(plan, commands=lab.kubectl.patch_jobs(patches))
         await self.confirm_and_run(plan, go, lambda job: lab.job_changes.expire(job, in_s), rest, "given an end")
 
     def action_rerun_jobs(self) -> None:
@@ -184,7 +214,13 @@ class JobsActing(Pane):
     @work(group="jobs.rerun", exit_on_error=False)
     async def _rerun(self, lab: Lab, jobs: list[Job]) -> None:
         go, rest = lab.job_changes.sort_out_rerun(await asyncio.gather(*map(lab.jobs.resolve, jobs)))
-        await self.confirm_and_run(lab.job_changes.plan_rerun(go), go, lab.job_changes.rerun, rest, "started again")
+        runs = [(job.id.cluster, job.id.namespace, job.cronjob) for job in go if job.cronjob is not None]
+        plan = lab.job_changes.plan_rerun(go)
+        if len(runs) == len(go):  # there is no kubectl command that copies a Job
+            plan = replace(plan, commands=lab.kubectl.trigger(runs, [run_name(run[2]) for run in runs]))
+        results = await self.confirm_and_run(plan, go, lab.job_changes.rerun, rest, "started again")
+        if go:
+            await self.follow_created(lab, results, go[0].id.cluster, go[0].id.namespace)
 
     def action_silence_jobs(self) -> None:
         """Silence the alert of the chosen Jobs, or end that."""
@@ -203,6 +239,7 @@ class JobsActing(Pane):
             return
         for_s, comment = answer
         plan = lab.silences.plan_silence(jobs, for_s, comment)
+        plan = replace(plan, commands=lab.silences.commands(jobs, for_s, comment))
         await self.confirm_and_run(plan, jobs, lambda job: lab.silences.silence(job, for_s, comment), (), "silenced")
 
     # CronJobs
@@ -216,7 +253,10 @@ class JobsActing(Pane):
     @work(group="jobs.trigger", exit_on_error=False)
     async def _trigger(self, lab: Lab, cronjobs: list[CronJob]) -> None:
         go, rest = lab.cronjobs.sort_out(await asyncio.gather(*map(lab.cronjobs.resolve, cronjobs)))
-        await self.confirm_and_run(lab.cronjobs.plan_trigger(go), go, lab.cronjobs.trigger, rest, "started")
+        plan = replace(lab.cronjobs.plan_trigger(go), commands=trigger_commands(lab, go))
+        results = await self.confirm_and_run(plan, go, lab.cronjobs.trigger, rest, "started")
+        if go:
+            await self.follow_created(lab, results, go[0].cluster, go[0].namespace)
 
     def action_suspend_cronjobs(self) -> None:
         """Suspend the chosen CronJobs; resume them when all are suspended."""
@@ -229,6 +269,7 @@ class JobsActing(Pane):
         go, rest = lab.cronjobs.sort_out(await asyncio.gather(*map(lab.cronjobs.resolve, cronjobs)))
         suspend = not all(cronjob.suspended for cronjob in go)
         plan = lab.cronjobs.plan_suspend(go, suspend=suspend)
+        plan = replace(plan, commands=lab.kubectl.patch_cronjobs(go, {"spec": {"suspend": suspend}}))
         await self.confirm_and_run(
             plan,
             go,
@@ -250,7 +291,14 @@ class JobsActing(Pane):
             return
         go, rest = lab.cronjobs.sort_out(await asyncio.gather(*map(lab.cronjobs.resolve, cronjobs)))
         plan = lab.cronjobs.plan_limits(go, limits)
+        plan = replace(plan, commands=lab.kubectl.patch_cronjobs(go, limits.patch))
         await self.confirm_and_run(plan, go, lambda one: lab.cronjobs.set_limits(one, limits), rest, "changed")
+
+
+def trigger_commands(lab: Lab, cronjobs: Sequence[CronJob]) -> tuple[str, ...]:
+    """`kubectl create job --from` for each."""
+    runs = [(one.cluster, one.namespace, one.name) for one in cronjobs]
+    return lab.kubectl.trigger(runs, [run_name(name) for _, _, name in runs])
 
 
 def _of(jobs: Sequence[Job]) -> str:

@@ -1,7 +1,10 @@
 """The plan, and the question. The safe answer has the focus."""
 
+from typing import ClassVar
+
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Input, Static
@@ -9,11 +12,14 @@ from textual.widgets import Button, Input, Static
 from homelab_tui.domain.operations import Plan
 from homelab_tui.present.plans import plan_text
 from homelab_tui.present.table import printable
+from homelab_tui.ui.notices import copy_lines
 from homelab_tui.ui.screens.dialog import Dialog
 
 
 class ConfirmScreen(Dialog[bool]):
     """Shows a plan. True only for an explicit yes, and where a name must be typed only for that name."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("Y", "copy_command", show=False, id="app.copy")]
 
     def __init__(self, plan: Plan) -> None:
         super().__init__()
@@ -50,6 +56,11 @@ class ConfirmScreen(Dialog[bool]):
     def _name_typed(self, event: Input.Submitted) -> None:
         if event.value == self._plan.confirm_name:
             self.query_one("#go", Button).focus()
+
+    def action_copy_command(self) -> None:
+        """The commands that do the same."""
+        if self._plan.commands:
+            copy_lines(self, self._plan.commands)
 
     @on(Button.Pressed)
     def _answer(self, event: Button.Pressed) -> None:

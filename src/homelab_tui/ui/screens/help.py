@@ -8,7 +8,7 @@ from homelab_tui.present.words import LEGEND
 from homelab_tui.ui.key_bar import shown_key
 from homelab_tui.ui.screens.text import TextScreen
 
-_GROUPS = ((None, "Everywhere"), ("nodes", "Nodes"), ("keys", "Keys"), ("jobs", "Jobs"))
+_GROUPS = ((None, "Everywhere"), ("nodes", "Nodes"), ("keys", "Keys"), ("jobs", "Jobs"), ("log", "A log"))
 
 
 class HelpScreen(TextScreen):
