@@ -75,7 +75,8 @@ ALONE_AND_FAILED = """
   unless on (namespace, job_name) kube_job_owner{owner_kind="CronJob"}
 """
 FAILED_RUNS = """
-count by (namespace, owner_name) ((max by (namespace, job_name) (max_over_time(kube_job_failed{condition="true"}[7d])) == 1)
+count by (namespace, owner_name) (
+  (max by (namespace, job_name) (max_over_time(kube_job_failed{condition="true"}[7d])) == 1)
   * on (namespace, job_name) group_left (owner_name)
     max by (namespace, job_name, owner_name) (last_over_time(kube_job_owner{owner_kind="CronJob"}[7d])))
 """
