@@ -4,9 +4,17 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 from aiohttp import web
 
+from homelab_tui.demo.alertmanager_bodies import (
+    check_silence_id,
+    is_off,
+    json_answer,
+    method_not_allowed,
+    read_alerts,
+    read_silence,
+    receiver_test,
+)
 from homelab_tui.demo.clock import Clock, SkewedClock
 from homelab_tui.demo.faults import Faults
 from homelab_tui.demo.http_server import LoopbackServer
@@ -61,7 +69,6 @@ inhibit_rules:
 receivers:
 - name: {RECEIVER}
 """
-_NEEDED = ("comment", "createdBy", "endsAt", "matchers", "startsAt")
 Route = Callable[[web.BaseRequest], Awaitable[web.Response]]
 
 
@@ -114,41 +121,47 @@ class DemoAlertmanager:
     async def _handle(self, request: web.BaseRequest) -> web.Response:
         path = request.path.rstrip("/")
         if path in ("/-/healthy", "/-/ready"):
+            if request.method not in ("GET", "HEAD"):
+                return web.Response(text="Method Not Allowed\n", status=405, headers={"Allow": "GET, HEAD, OPTIONS"})
             return web.Response(text="OK")
-        routes: dict[tuple[str, str], Route] = {
-            ("GET", "/api/v2/status"): self._status,
-            ("GET", "/api/v2/receivers"): self._receivers,
-            ("GET", "/api/v2/alerts"): self._list_alerts,
-            ("POST", "/api/v2/alerts"): self._post_alerts,
-            ("GET", "/api/v2/alerts/groups"): self._groups,
-            ("GET", "/api/v2/silences"): self._list_silences,
-            ("POST", "/api/v2/silences"): self._post_silence,
+        if not path.startswith("/api/v2"):
+            return web.Response(text="404 page not found\n", status=404)
+        try:
+            answer = await self._api(request, path)
+        except Invalid as refused:
+            envelope = {"code": refused.code, "message": str(refused)}
+            answer = json_answer(str(refused) if refused.code is None else envelope, refused.status)
+        answer.headers["Vary"] = "Origin"
+        return answer
+
+    async def _api(self, request: web.BaseRequest, path: str) -> web.Response:
+        routes: dict[str, dict[str, Route]] = {
+            "/api/v2/status": {"GET": self._status},
+            "/api/v2/receivers": {"GET": self._receivers},
+            "/api/v2/alerts": {"POST": self._post_alerts, "GET": self._list_alerts},
+            "/api/v2/alerts/groups": {"GET": self._groups},
+            "/api/v2/silences": {"POST": self._post_silence, "GET": self._list_silences},
         }
-        if path.startswith("/api/v2/silence/") and request.method in ("GET", "DELETE"):
-            return self._one_silence(request.method, path.rpartition("/")[2])
-        route = routes.get((request.method, path))
-        if route is not None:
-            try:
-                return await route(request)
-            except Invalid as problem:
-                return _json(str(problem), 400)
-        if any(known == path for _, known in routes):
-            return _json({"code": 405, "message": f"method {request.method} is not allowed"}, 405)
-        if path.startswith("/api/v2"):
-            return _json({"code": 404, "message": f"path {path} was not found"}, 404)
-        return web.Response(text="404 page not found\n", status=404)
+        known = routes.get(path)
+        if path.startswith("/api/v2/silence/"):
+            known = {"GET": self._get_silence, "DELETE": self._delete_silence}
+        if known is None:
+            return json_answer({"code": 404, "message": f"path {path} was not found"}, 404)
+        if request.method not in known:
+            return method_not_allowed(request.method, list(known))
+        return await known[request.method](request)
 
     async def _status(self, request: web.BaseRequest) -> web.Response:
         version = {"version": "0.27.0", "revision": "0aa3c2aad14cff039931923ab16b26b7481783b5", "branch": "HEAD"}
         version |= {"buildUser": "root@demo", "buildDate": "20240228-11:51:20", "goVersion": "go1.21.7"}
         status = {"cluster": {"status": "disabled", "peers": []}, "config": {"original": CONFIG}}
-        return _json({**status, "uptime": _stamp(self.started), "versionInfo": version})
+        return json_answer({**status, "uptime": _stamp(self.started), "versionInfo": version})
 
     async def _receivers(self, request: web.BaseRequest) -> web.Response:
-        return _json([{"name": RECEIVER}])
+        return json_answer([{"name": RECEIVER}])
 
     async def _list_alerts(self, request: web.BaseRequest) -> web.Response:
-        return _json(self._found(request))
+        return json_answer(self._found(request))
 
     async def _groups(self, request: web.BaseRequest) -> web.Response:
         groups: dict[str, list[object]] = {}
@@ -158,14 +171,12 @@ class DemoAlertmanager:
         found = [
             {"alerts": alerts, "labels": {"alertname": name}, "receiver": receiver} for name, alerts in groups.items()
         ]
-        return _json(found)
+        return json_answer(found)
 
     async def _post_alerts(self, request: web.BaseRequest) -> web.Response:
         now = self.clock.now()
-        for sent in _decoded(await request.read()):
+        for sent in await read_alerts(request):
             labels = {str(k): str(v) for k, v in sent["labels"].items() if v != ""}
-            if not labels:
-                raise Invalid("at least one label pair required")
             starts = parse_rfc3339(sent["startsAt"]) if sent.get("startsAt") else now
             ends = parse_rfc3339(sent["endsAt"]) if sent.get("endsAt") else now + RESEND
             url = str(sent.get("generatorURL", ""))
@@ -177,6 +188,9 @@ class DemoAlertmanager:
         """The alerts that the query's `filter`, `active`, `silenced` and `inhibited` let through, by fingerprint."""
         query, now = request.query, self.clock.now()
         matchers = [parse_matcher(text) for text in query.getall("filter", [])]
+        receiver = receiver_test(query.get("receiver"))
+        if receiver is not None and not receiver.fullmatch(RECEIVER):
+            return []
         found: list[dict[str, Any]] = []
         live = {key: held.labels for key, held in sorted(self._alerts.items()) if held.ends_at > now}
         for key, labels in live.items():
@@ -185,9 +199,9 @@ class DemoAlertmanager:
                 continue
             silenced, inhibited = self.silences.muting(labels, now), inhibiting(INHIBIT, live, labels)
             if (
-                (silenced and query.get("silenced") == "false")
-                or (inhibited and query.get("inhibited") == "false")
-                or (not silenced and not inhibited and query.get("active") == "false")
+                (silenced and is_off(query, "silenced"))
+                or (inhibited and is_off(query, "inhibited"))
+                or (not silenced and not inhibited and is_off(query, "active"))
             ):
                 continue
             state = "suppressed" if silenced or inhibited else "active"
@@ -215,27 +229,28 @@ class DemoAlertmanager:
         found = [s for s in self.silences.by_id.values() if all(_has(s, matcher) for matcher in wanted)]
         order = {"active": 0, "pending": 1, "expired": 2}
         found.sort(key=lambda silence: (order[silence.state(now)], silence.ends_at))
-        return _json([self._silence_document(silence) for silence in found])
+        return json_answer([self._silence_document(silence) for silence in found])
 
     async def _post_silence(self, request: web.BaseRequest) -> web.Response:
-        body = _decoded(await request.read())
-        missing = [name for name in _NEEDED if name not in body]
-        if missing:
-            return _json({"code": 602, "message": f"{missing[0]} in body is required"}, 422)
-        if body["matchers"] == []:
-            return _json({"code": 612, "message": "matchers in body should have at least 1 items"}, 422)
+        body = await read_silence(request)
         try:
-            return _json({"silenceID": self.silences.put(body, self.clock.now())})
+            return json_answer({"silenceID": self.silences.put(body, self.clock.now())})
         except KeyError:
-            return _json("silence not found", 404)
+            return json_answer("silence not found", 404)
 
-    def _one_silence(self, method: str, silence_id: str) -> web.Response:
+    async def _get_silence(self, request: web.BaseRequest) -> web.Response:
+        silence_id = request.path.rstrip("/").rpartition("/")[2]
+        check_silence_id(silence_id)
         silence = self.silences.by_id.get(silence_id)
-        if silence is None:
-            return web.Response(status=404)
-        if method == "GET":
-            return _json(self._silence_document(silence))
-        self.silences.expire(silence_id, self.clock.now())
+        return web.Response(status=404) if silence is None else json_answer(self._silence_document(silence))
+
+    async def _delete_silence(self, request: web.BaseRequest) -> web.Response:
+        silence_id = request.path.rstrip("/").rpartition("/")[2]
+        check_silence_id(silence_id)
+        try:
+            self.silences.expire(silence_id, self.clock.now())
+        except KeyError:
+            return json_answer("silence not found", 500)
         return web.Response(status=200)
 
     def _silence_document(self, silence: Silence) -> dict[str, object]:
@@ -258,19 +273,8 @@ def _has(silence: Silence, wanted: AlertMatcher) -> bool:
     )
 
 
-def _decoded(raw: bytes) -> Any:
-    try:
-        return msgspec.json.decode(raw)
-    except msgspec.DecodeError as error:
-        raise Invalid(f"parsing body failed: {error}") from error
-
-
 def _stamp(at: datetime) -> str:
     return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
-
-
-def _json(body: object, code: int = 200) -> web.Response:
-    return web.Response(body=msgspec.json.encode(body) + b"\n", status=code, content_type="application/json")
 
 
 def _refuse(code: int, request: web.BaseRequest) -> web.Response:

@@ -12,11 +12,6 @@ _OTHERS = (
 )
 KNOWN_FUNCTIONS = frozenset(_OTHERS.split())
 """What a real Prometheus would answer and the lab does not."""
-_REGEXP_WORDS = (
-    ("unterminated character set", "missing closing ]: `{rest})$`"),
-    ("nothing to repeat", "missing argument to repetition operator: `{at}`"),
-    ("missing ), unterminated subpattern", "missing closing ): `^(?:{whole})$`"),
-)
 
 
 class QueryError(Exception):
@@ -49,10 +44,17 @@ def described(kind: str, text: str) -> str:
     return f'"{text}"' if text in "(){}[]," else f"<op:{text}>"
 
 
-def regexp_error(pattern: str, error: re.error) -> str:
-    """A bad regular expression in the words of Go's parser, where the lab knows them."""
-    at = error.pos or 0
-    for begins, words in _REGEXP_WORDS:
+def regexp_error(pattern: str, error: re.error, *, anchored: bool = True) -> str:
+    """A bad regular expression in the words of Go's parser, where the lab knows them.
+
+    `anchored`: it was wrapped into `^(?:…)$` before it was looked at.
+    """
+    at, head, tail = error.pos or 0, "^(?:" if anchored else "", ")$" if anchored else ""
+    for begins, words in {
+        "unterminated character set": f"missing closing ]: `{pattern[at:]}{tail}`",
+        "nothing to repeat": f"missing argument to repetition operator: `{pattern[at : at + 1]}`",
+        "missing ), unterminated subpattern": f"missing closing ): `{head}{pattern}{tail}`",
+    }.items():
         if error.msg.startswith(begins):
-            return "error parsing regexp: " + words.format(rest=pattern[at:], at=pattern[at : at + 1], whole=pattern)
+            return f"error parsing regexp: {words}"
     return f"error parsing regexp: {error.msg}"

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from homelab_tui.demo.objects import parse_rfc3339
+from homelab_tui.demo.promql_errors import regexp_error
 
 Labels = dict[str, str]
 _MATCHER = re.compile(r'^\s*([a-zA-Z_][\w]*)\s*(=~|!~|!=|=)\s*"?(.*?)"?\s*$', re.DOTALL)
@@ -15,6 +16,11 @@ _MATCHER = re.compile(r'^\s*([a-zA-Z_][\w]*)\s*(=~|!~|!=|=)\s*"?(.*?)"?\s*$', re
 
 class Invalid(Exception):
     """What a client sent is refused; the text is the server's answer."""
+
+    def __init__(self, message: str, code: int | None = None, status: int = 400) -> None:
+        """`code`: of the answer's envelope; None: the answer is the text alone."""
+        super().__init__(message)
+        self.code, self.status = code, status
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,12 @@ def parse_matcher(text: str) -> AlertMatcher:
     found = _MATCHER.match(text)
     if found is None:
         raise Invalid(f"bad matcher format: {text}")
-    return AlertMatcher(found[1], found[3], found[2] in ("=~", "!~"), found[2] in ("=", "=~"))
+    is_regex = found[2] in ("=~", "!~")
+    try:
+        re.compile(found[3] if is_regex else "")
+    except re.error as error:
+        raise Invalid(regexp_error(found[3], error)) from error
+    return AlertMatcher(found[1], found[3], is_regex, found[2] in ("=", "=~"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,11 +188,6 @@ def _parsed(body: Mapping[str, Any], now: datetime) -> Silence:
         raise Invalid("Failed to create silence: end time can't be in the past")
     if not matchers or all(matcher.matches({}) for matcher in matchers):
         raise Invalid("silence invalid: at least one matcher must not match the empty string")
-    for matcher in matchers:
-        try:
-            re.compile(matcher.value if matcher.is_regex else "")
-        except re.error as error:
-            raise Invalid(f"silence invalid: invalid label matcher 0: {error}") from error
     return Silence(str(uuid.uuid4()), matchers, starts_at, ends_at, str(body["createdBy"]), str(body["comment"]), now)
 
 
