@@ -1,6 +1,7 @@
 """The demo's Kubernetes API server: one per cluster, over the cluster's own objects."""
 
 import gzip
+import logging
 import ssl
 from collections.abc import Awaitable, Callable
 
@@ -12,6 +13,7 @@ from homelab_tui.demo.garbage import GarbageCollector
 from homelab_tui.demo.http_server import LoopbackServer
 from homelab_tui.demo.kubelet import Kubelet
 from homelab_tui.demo.kubernetes_access import Target, User, forbidden, lab_users, parse_path, verb_of
+from homelab_tui.demo.kubernetes_logs import Logs
 from homelab_tui.demo.kubernetes_read import Reads
 from homelab_tui.demo.kubernetes_selectors import field_selector, label_selector
 from homelab_tui.demo.kubernetes_status import ApiError, answer, no_such_path, status
@@ -21,6 +23,7 @@ from homelab_tui.demo.objects import KINDS, Object
 
 Proxied = Callable[[web.BaseRequest, str], Awaitable[web.StreamResponse]]
 """(request, path inside the service) -> answer of a Service behind the API server's proxy."""
+log = logging.getLogger(__name__)
 GZIP_FROM = 128 * 1024
 _SSAR = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _PUBLIC = ("/version", "/healthz", "/livez", "/readyz")
@@ -48,7 +51,8 @@ class DemoKubernetes:
         self.users: dict[str, User] = lab_users()
         self.services: dict[tuple[str, str], Proxied] = {}
         """(namespace, "name:port") -> what answers behind the service proxy."""
-        self.reads = Reads(cluster, kubelet)
+        self.reads = Reads(cluster)
+        self.logs = Logs(cluster, kubelet)
         self.writes = Writes(cluster, garbage)
         self.requests: list[tuple[str, str]] = []
         """(method, path with query) of the latest requests, for tests."""
@@ -84,6 +88,11 @@ class DemoKubernetes:
             return await self._answer(request)
         except ApiError as error:
             return error.response()
+        except Exception:
+            # a real one recovers from its handlers' panics in these words
+            log.exception("demo cluster %s: %s %s failed", self.cluster.name, request.method, request.path_qs)
+            said = "This request caused apiserver to panic. Look in the logs for details."
+            return answer(status(500, said), 500)
 
     def _refuse(self, code: int, request: web.BaseRequest) -> web.Response:
         """A fault, as the API server would word it."""
@@ -141,7 +150,7 @@ class DemoKubernetes:
                 raise ApiError(503, f'no endpoints available for service "{target.name}"')
             return await service(request, target.rest or "/")
         if target.subresource == "log":
-            return await self.reads.log(target, query, request, self._server)
+            return await self.logs.read(target, query, request, self._server)
         if target.subresource == "eviction" and request.method == "POST":
             self._check_room()
             return self.writes.evict(target, await _body(request))

@@ -108,6 +108,8 @@ def _operation(document: Node, step: Object) -> Node:
             raise _Unfit(f"testing value {path} failed")
         return document
     if operation == "remove":
+        if not path:
+            raise _Unfit("remove operation: the whole document")
         return _removed(document, path)
     value = step.get("value")
     if operation in ("move", "copy"):

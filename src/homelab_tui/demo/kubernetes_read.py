@@ -1,23 +1,21 @@
-"""Reading from the demo's Kubernetes API: get, chunked lists, watches, pod logs."""
+"""Reading from the demo's Kubernetes API: get, chunked lists, watches."""
 
 import asyncio
 import base64
 import binascii
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 import msgspec
 from aiohttp import web
 
 from homelab_tui.demo.cluster import DemoCluster
 from homelab_tui.demo.http_server import LoopbackServer
-from homelab_tui.demo.kubelet import Kubelet, Run
 from homelab_tui.demo.kubernetes_access import Target
 from homelab_tui.demo.kubernetes_selectors import Matches, field_selector, label_selector
-from homelab_tui.demo.kubernetes_status import ApiError, not_found, status
+from homelab_tui.demo.kubernetes_status import ApiError, not_found, query_integer, status
 from homelab_tui.demo.kubernetes_views import View, view_of
-from homelab_tui.demo.objects import Change, Expired, Kind, Object, Stored, parse_rfc3339
+from homelab_tui.demo.objects import Change, Expired, Kind, Object, Stored
 
 JSON = "application/json"
 _TOO_OLD_CONTINUE = (
@@ -34,16 +32,16 @@ class Selection:
 
     matches: Matches
     view: View
+    timeout_s: float
 
 
 class Reads:
-    """get, list, watch and log of one cluster."""
+    """get, list and watch of one cluster."""
 
-    def __init__(self, cluster: DemoCluster, kubelet: Kubelet, *, bookmark_s: float = 10.0) -> None:
+    def __init__(self, cluster: DemoCluster, *, bookmark_s: float = 10.0) -> None:
         """`bookmark_s`: how often a watch that allows bookmarks gets one (a real server: about a minute)."""
         self.cluster = cluster
         self.store = cluster.store
-        self.kubelet = kubelet
         self.bookmark_s = bookmark_s
         self.gone_as_status = False
         """True: a watch from a forgotten version is refused with HTTP 410 instead of an ERROR event."""
@@ -66,7 +64,8 @@ class Reads:
     def collection(self, target: Target, query: dict[str, str], view: View) -> web.Response:
         """A collection, whole or in chunks of `limit` from one consistent snapshot."""
         kind, matches = target.kind, _matcher(target.kind, query)
-        limit, start, version = _limit(query), ("", ""), self.store.version
+        limit, start, version = query_integer(query, "limit"), ("", ""), self.store.version
+        _check_version(query.get("resourceVersion", ""))
         if token := query.get("continue"):
             version, start = self._continued(token)
         items = self._snapshot(kind, target.namespace, version)
@@ -75,7 +74,7 @@ class Reads:
         meta: Object = {"resourceVersion": str(version)}
         candidates = [stored for stored in items if _key(stored) > start]
         for index, stored in enumerate(candidates):
-            if limit and len(page) == limit:
+            if limit > 0 and len(page) == limit:
                 self._snapshots[kind.resource, target.namespace or "", version] = items
                 meta["continue"] = _token(version, _key(page[-1]))
                 if plain:
@@ -119,8 +118,8 @@ class Reads:
         if target.name:
             matches = field_selector(f"metadata.name={target.name}", kind)
         given = query.get("resourceVersion", "")
-        if given and not given.isdigit():
-            raise ApiError(400, f'Invalid value: "{given}": strconv.ParseUint: parsing "{given}": invalid syntax')
+        _check_version(given)
+        timeout_s = query_integer(query, "timeoutSeconds") or 1800
         initial = given in ("", "0") or query.get("sendInitialEvents") in ("1", "true")
         version = self.store.version if initial else int(given)
         if not initial and version < self.store.oldest and self.gone_as_status:
@@ -130,7 +129,7 @@ class Reads:
         )
         response.enable_chunked_encoding()
         await response.prepare(request)
-        lines = self._events(target, query, Selection(matches, view), version, initial=initial)
+        lines = self._events(target, query, Selection(matches, view, timeout_s), version, initial=initial)
         try:
             async for line in lines:
                 await server.silence()
@@ -145,7 +144,7 @@ class Reads:
         kind = target.kind
         bookmarks = query.get("allowWatchBookmarks") in ("1", "true", "True")
         loop = asyncio.get_running_loop()
-        ends_at = loop.time() + float(query.get("timeoutSeconds") or 1800)
+        ends_at = loop.time() + chosen.timeout_s
         if initial:
             for stored in self.store.all(kind.resource, target.namespace or None):
                 if chosen.matches(stored.body):
@@ -191,81 +190,6 @@ class Reads:
         body: Object = {"kind": kind.kind, "apiVersion": kind.api_version, "metadata": meta, "spec": {}, "status": {}}
         return _line("BOOKMARK", msgspec.json.encode(body))
 
-    # -- logs ----------------------------------------------------------------------------------------------------------
-
-    async def log(
-        self, target: Target, query: dict[str, str], request: web.BaseRequest, server: LoopbackServer
-    ) -> web.StreamResponse:
-        """A container's log as text; of the API's options all but `insecureSkipTLSVerifyBackend` count."""
-        run = self._run_of(target, query)
-        show = _log_format(query)
-        now = self.cluster.clock.now()
-        lines = run.lines(now)
-        shown = _since(lines, query, now)
-        if (tail := query.get("tailLines")) is not None:
-            shown = shown[len(shown) - min(int(tail), len(shown)) :]
-        text = "".join(show(at, line) for at, line in shown).encode()
-        if limit := query.get("limitBytes"):
-            text = text[: int(limit)]
-        if query.get("follow") not in ("1", "true", "True"):
-            return web.Response(body=text, content_type="text/plain")
-        response = web.StreamResponse(headers={"Content-Type": "text/plain", **server.dated()})
-        response.enable_chunked_encoding()
-        await response.prepare(request)
-        try:
-            await response.write(text)
-            seen = len(lines)
-            while run.ended_at is None or seen < len(run.lines(self.cluster.clock.now())):
-                await server.silence()
-                lines = run.lines(self.cluster.clock.now())
-                for at, line in lines[seen:]:
-                    await response.write(show(at, line).encode())
-                seen = len(lines)
-                await asyncio.sleep(0.1)
-                if self.store.get("pods", target.namespace, target.name) is None:
-                    break
-        except ConnectionError:
-            pass  # the client went away
-        return response
-
-    def _run_of(self, target: Target, query: dict[str, str]) -> Run:
-        stored = self.store.get("pods", target.namespace, target.name)
-        if stored is None:
-            raise not_found(target.kind, target.name)
-        pod, names = stored.body, [item["name"] for item in stored.body["spec"]["containers"]]
-        container = query.get("container") or names[0]
-        if container not in names:
-            raise ApiError(400, f"container {container} is not valid for pod {target.name}")
-        node = pod["spec"].get("nodeName")
-        if node in self.kubelet.machines and self.kubelet.machines[node].power != "on":
-            address = self.kubelet.machines[node].address
-            where = f"https://{address}:10250/containerLogs/{target.namespace}/{target.name}/{container}"
-            raise ApiError(500, f'Get "{where}": dial tcp {address}:10250: connect: no route to host', "InternalError")
-        runs = self.kubelet.runs.get(pod["metadata"]["uid"], [])
-        if query.get("previous") in ("1", "true", "True"):
-            if len(runs) < 2:
-                raise ApiError(400, f'previous terminated container "{container}" in pod "{target.name}" not found')
-            return runs[-2]
-        if not runs:
-            why = "ContainerCreating" if node else "no host assigned"
-            raise ApiError(400, f'container "{container}" in pod "{target.name}" is waiting to start: {why}')
-        return runs[-1]
-
-
-def _log_format(query: dict[str, str]) -> Callable[[datetime, str], str]:
-    if query.get("timestamps") in ("1", "true", "True"):
-        return lambda at, line: f"{at:%Y-%m-%dT%H:%M:%S.%f}000Z {line}\n"
-    return lambda at, line: f"{line}\n"
-
-
-def _since(lines: list[tuple[datetime, str]], query: dict[str, str], now: datetime) -> list[tuple[datetime, str]]:
-    since: datetime | None = None
-    if seconds := query.get("sinceSeconds"):
-        since = now - timedelta(seconds=int(seconds))
-    elif stamp := query.get("sinceTime"):
-        since = parse_rfc3339(stamp)
-    return [(at, line) for at, line in lines if since is None or at >= since]
-
 
 def _event(change: Change, target: Target, chosen: Selection) -> bytes | None:
     """The line of a change for a selective watcher: what leaves the selection reads as DELETED."""
@@ -292,11 +216,9 @@ def _matcher(kind: Kind, query: dict[str, str]) -> Matches:
     return lambda body: by_label(body) and by_field(body)
 
 
-def _limit(query: dict[str, str]) -> int:
-    text = query.get("limit", "0")
-    if not text.isdigit():
-        raise ApiError(400, f'strconv.ParseInt: parsing "{text}": invalid syntax')
-    return int(text)
+def _check_version(text: str) -> None:
+    if text and not text.isdigit():
+        raise ApiError(400, f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax')
 
 
 def _key(stored: Stored) -> tuple[str, str]:

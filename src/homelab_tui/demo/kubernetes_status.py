@@ -1,5 +1,7 @@
 """Status objects: the Kubernetes API's errors, in its own words."""
 
+from collections.abc import Mapping
+
 import msgspec
 from aiohttp import web
 
@@ -103,3 +105,12 @@ def invalid(kind: Kind, name: str, field: str, why: str, reason: str = "FieldVal
 def _details(kind: Kind, name: str) -> Object:
     details = {"name": name, "kind": kind.resource}
     return details | ({"group": kind.group} if kind.group else {})
+
+
+def query_integer(query: Mapping[str, str], name: str) -> int:
+    """A number of the query; 0 when it is not there. Raises: ApiError 400."""
+    text = query.get(name) or "0"
+    try:
+        return int(text)
+    except ValueError as error:
+        raise ApiError(400, f'strconv.ParseInt: parsing "{text}": invalid syntax') from error

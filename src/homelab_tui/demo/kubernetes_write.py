@@ -1,6 +1,5 @@
 """Writing to the demo's Kubernetes API: create, replace, patch, delete, access reviews."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,6 +12,8 @@ from homelab_tui.demo.garbage import GarbageCollector
 from homelab_tui.demo.kubernetes_access import Target, User
 from homelab_tui.demo.kubernetes_patch import patcher
 from homelab_tui.demo.kubernetes_status import ApiError, answer, conflict, exists, invalid, not_found, success
+from homelab_tui.demo.kubernetes_types import ACCESS_REVIEW, DELETE_OPTIONS, EVICTION
+from homelab_tui.demo.kubernetes_validation import check_options, check_patched, check_types, validate
 from homelab_tui.demo.managed_fields import book, manager_of
 from homelab_tui.demo.objects import Kind, Object, copied, rfc3339
 
@@ -22,7 +23,6 @@ ORPHAN_WARNING = (
     "set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning"
 )
 _IMMUTABLE_JOB = ("template", "selector", "completions", "completionMode", "podFailurePolicy", "backoffLimitPerIndex")
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,8 @@ class Writes:
         body = _decode(raw, kind.kind)
         if body.get("kind") not in (None, kind.kind) or body.get("apiVersion") not in (None, kind.api_version):
             raise _another_kind(kind, body)
-        meta = body.setdefault("metadata", {})
+        check_types(kind, body)
+        meta = body["metadata"] = body.get("metadata") or {}
         if kind.namespaced:
             if meta.setdefault("namespace", target.namespace) != target.namespace:
                 raise ApiError(
@@ -72,7 +73,7 @@ class Writes:
             "managedFields",
         ):
             meta.pop(given, None)
-        self._validate(kind, body)
+        validate(kind, body)
         if self.store.get(kind.resource, meta.get("namespace", ""), meta["name"]) is not None:
             raise exists(kind, meta["name"])
         if kind.resource == "jobs":
@@ -92,34 +93,6 @@ class Writes:
         self.store.create(kind.resource, body, manager=manager)
         return answer(body, 201)
 
-    def _validate(self, kind: Kind, body: Object) -> None:
-        name = body["metadata"].get("name", "")
-        if not name:
-            raise invalid(
-                kind, "", "metadata.name", "Required value: name or generateName is required", "FieldValueRequired"
-            )
-        longest = {"jobs": 63, "cronjobs": 52}.get(kind.resource, 253)
-        if len(name) > longest:
-            raise invalid(
-                kind, name, "metadata.name", f'Invalid value: "{name}": must be no more than {longest} characters'
-            )
-        if not _NAME.fullmatch(name):
-            rule = (
-                "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and "
-                "must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
-                r"'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
-            )
-            raise invalid(kind, name, "metadata.name", f'Invalid value: "{name}": {rule}')
-        if kind.resource == "cronjobs":
-            body = {"spec": body.get("spec", {}).get("jobTemplate", {}).get("spec", {})}
-        if kind.resource in ("jobs", "cronjobs"):
-            template = body.get("spec", {}).get("template", {}).get("spec", {})
-            if not template.get("containers"):
-                raise invalid(kind, name, "spec.template.spec.containers", "Required value", "FieldValueRequired")
-            if template.get("restartPolicy") not in ("Never", "OnFailure"):
-                why = 'Required value: valid values: "OnFailure", "Never"'
-                raise invalid(kind, name, "spec.template.spec.restartPolicy", why, "FieldValueRequired")
-
     # -- change --------------------------------------------------------------------------------------------------------
 
     def patch(self, target: Target, query: dict[str, str], raw: bytes, sent: Sent) -> web.Response:
@@ -128,13 +101,11 @@ class Writes:
 
     def replace(self, target: Target, query: dict[str, str], raw: bytes, sent: Sent) -> web.Response:
         """A whole object in place of the old one."""
-        body = _decode(raw)
-        if body.get("metadata", {}).get("name") != target.name:
-            raise ApiError(
-                400,
-                f"the name of the object ({body.get('metadata', {}).get('name')}) "
-                f"does not match the name on the URL ({target.name})",
-            )
+        body = _decode(raw, target.kind.kind)
+        check_types(target.kind, body)
+        name = (body.get("metadata") or {}).get("name") or ""
+        if name != target.name:
+            raise ApiError(400, f"the name of the object ({name}) does not match the name on the URL ({target.name})")
 
         def act(old: Object) -> Object:
             old["metadata"].pop("managedFields", None)
@@ -150,7 +121,13 @@ class Writes:
         if old is None:
             raise not_found(kind, target.name)
         new = act(copied(old))
-        meta = new.setdefault("metadata", {})
+        if new.get("kind", kind.kind) != kind.kind or new.get("apiVersion", kind.api_version) != kind.api_version:
+            raise _another_kind(kind, new)
+        check_patched(kind, new, msgspec.json.encode(new).decode())
+        new |= {"kind": kind.kind, "apiVersion": kind.api_version, "metadata": new.get("metadata") or {}}
+        new |= {"spec": new.get("spec") or {}} if "spec" in old else {}
+        meta = new["metadata"]
+        meta.setdefault("uid", old["metadata"]["uid"])
         if meta.get("resourceVersion", "") not in ("", None, old["metadata"]["resourceVersion"]):
             why = "the object has been modified; please apply your changes to the latest version and try again"
             raise conflict(kind, target.name, why)
@@ -166,6 +143,7 @@ class Writes:
             new = {**old, "metadata": {**old["metadata"], **meta}, "status": new.get("status") or {}}
         elif "status" in old:
             new["status"] = old["status"]
+        validate(kind, new)
         if kind.resource == "jobs":
             self._immutable(kind, target.name, old, new)
         manager = manager_of(query.get("fieldManager"), sent.user_agent)
@@ -182,10 +160,6 @@ class Writes:
             if old["spec"].get(field) != new["spec"].get(field):
                 shown = msgspec.json.encode(new["spec"].get(field)).decode()[:200]
                 raise invalid(kind, name, f"spec.{field}", f"Invalid value: {shown}: field is immutable")
-        ttl = new["spec"].get("ttlSecondsAfterFinished")
-        if ttl is not None and (not isinstance(ttl, int) or ttl < 0):
-            why = f"Invalid value: {ttl}: must be greater than or equal to 0"
-            raise invalid(kind, name, "spec.ttlSecondsAfterFinished", why)
 
     # -- delete --------------------------------------------------------------------------------------------------------
 
@@ -212,7 +186,9 @@ class Writes:
         stored = self.store.get("pods", target.namespace, target.name)
         if stored is None:
             raise not_found(target.kind, target.name)
-        options = _decode(raw).get("deleteOptions") or {}
+        eviction = _decode(raw, "Eviction")
+        check_options(eviction, EVICTION)
+        options = eviction.get("deleteOptions") or {}
         _check_preconditions(target.kind, stored.body["metadata"], options.get("preconditions") or {})
         self.garbage.delete("pods", stored.body, "Background", options.get("gracePeriodSeconds"))
         return answer({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}, 201)
@@ -229,14 +205,17 @@ class Writes:
 
     def access_review(self, user: User, raw: bytes) -> web.Response:
         """SelfSubjectAccessReview: may this user do that?"""
-        body = _decode(raw)
-        attributes = body.get("spec", {}).get("resourceAttributes")
-        if not attributes:
+        body = _decode(raw, "SelfSubjectAccessReview")
+        check_options(body, ACCESS_REVIEW)
+        spec = body.get("spec") or {}
+        attributes, other = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
+        if bool(attributes) == bool(other):
             raise ApiError(
                 422,
                 'SelfSubjectAccessReview.authorization.k8s.io "" is invalid: spec.resourceAttributes: Invalid value: '
                 "null: exactly one of nonResourceAttributes or resourceAttributes must be specified",
             )
+        attributes = attributes or {"verb": (other or {}).get("verb", "")}  # a path: no rule of the lab's names one
         resource = attributes.get("resource", "")
         allowed = user.may(attributes.get("verb", ""), resource, attributes.get("namespace", ""))
         review: Object = {"kind": "SelfSubjectAccessReview", "apiVersion": "authorization.k8s.io/v1"}
@@ -247,7 +226,8 @@ class Writes:
 def delete_options(query: dict[str, str], raw: bytes) -> Object:
     """The DeleteOptions of a request: its body if there is one, else its query. Raises: ApiError 400."""
     if raw.strip():
-        options = _decode(raw)
+        options = _decode(raw, "DeleteOptions")
+        check_options(options, DELETE_OPTIONS)
         if options.get("kind") not in (None, "DeleteOptions"):
             raise ApiError(
                 400, f'no kind "{options.get("kind")}" is registered for the internal version of group "meta.k8s.io"'
