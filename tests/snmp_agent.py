@@ -115,11 +115,13 @@ class Agent:
     next_of: dict[Oid, Oid] = field(default_factory=dict)
     """Successors that override the order: an agent whose object identifiers do not increase."""
     bulk: str = "good"
-    """good, silent, genErr, or tooBig (for more than 4 rows)."""
+    """good, silent, "silent above 5" (rows), genErr, or tooBig (for more than 4 rows)."""
     refuses_next: bool = False
     """Answers GETNEXT with genErr."""
     silent_below: tuple[Oid, ...] = ()
     """Requests for these objects, or what follows them, are not answered."""
+    dropped: int = 0
+    """How many of those there were."""
     raw: bytes | None = None
     """Answered to everything, instead of SNMP."""
     _order: list[Oid] = field(default_factory=list)
@@ -135,6 +137,7 @@ class Agent:
         asked, told = PROTOCOL.apiMessage.get_pdu(request), PROTOCOL.apiMessage.get_pdu(response)
         names = [tuple(name) for name, _ in PROTOCOL.apiPDU.get_varbinds(asked)]
         if any(name[: len(root)] == root for name in names for root in self.silent_below):
+            self.dropped += 1
             return None
         pairs = self._handle(asked, told, names)
         if pairs is None:
@@ -159,7 +162,7 @@ class Agent:
             return self._write(PROTOCOL.apiPDU.get_varbinds(asked), told)
         self.asked += [("bulk", name) for name in names]
         repetitions = int(PROTOCOL.apiBulkPDU.get_max_repetitions(asked))
-        if self.bulk == "silent":
+        if self.bulk == "silent" or (self.bulk == "silent above 5" and repetitions > 5):
             return None
         if self.bulk == "genErr" or (self.bulk == "tooBig" and repetitions > 4):
             PROTOCOL.apiPDU.set_error_status(told, GEN_ERR if self.bulk == "genErr" else TOO_BIG)

@@ -1,7 +1,8 @@
 """POWER-ETHERNET-MIB for Debian's snmpd, as a pass_persist program: N ports with a power-up state machine.
 
-Usage: passpoe.py PORTS [never=PORT] [locked=PORT]
-Ports 1-4 have a device. `never` is denied power when it is switched on; `locked` refuses every value.
+Usage: passpoe.py PORTS [never=PORT] [locked=PORT] [slow=MS]
+Ports 1-4 have a device. `never` is denied power when it is switched on; `locked` refuses every value. `slow`: so long
+every object takes.
 Switching off counts at once; switching on searches first and delivers after 0.3 s.
 """
 
@@ -93,13 +94,14 @@ def parse(text: str) -> Oid:
     return tuple(int(arc) for arc in text.strip().strip(".").split("."))
 
 
-def serve(switch: Switch, read: Callable[[], str], write: Callable[[str], object]) -> None:
-    """Answer snmpd until it closes the pipe."""
+def serve(switch: Switch, read: Callable[[], str], write: Callable[[str], object], slow_s: float = 0) -> None:
+    """Answer snmpd until it closes the pipe, each object after `slow_s`."""
     while command := read():
         word = command.strip()
         if word == "PING":
             write("PONG\n")
         elif word in ("get", "getnext"):
+            time.sleep(slow_s)
             asked, rows = parse(read()), switch.rows()
             key = asked if word == "get" else min((oid for oid in rows if oid > asked), default=())
             if key not in rows:
@@ -118,7 +120,7 @@ def main(arguments: list[str]) -> None:
     options = dict(argument.split("=") for argument in arguments[1:])
     numbers = {name: int(value) for name, value in options.items()}
     switch = Switch(int(arguments[0]), numbers.get("never"), numbers.get("locked"))
-    serve(switch, sys.stdin.readline, sys.stdout.write)
+    serve(switch, sys.stdin.readline, sys.stdout.write, numbers.get("slow", 0) / 1000)
 
 
 if __name__ == "__main__":

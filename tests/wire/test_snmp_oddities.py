@@ -139,6 +139,35 @@ async def test_an_agent_that_finds_answers_too_big_is_asked_for_less() -> None:
     assert "next" not in {command for command, _ in agent.asked}
 
 
+async def test_an_agent_that_is_silent_on_many_rows_is_asked_for_few() -> None:
+    agent = Agent(good_switch(24), bulk="silent above 5")
+    async with switch_of(agent, timeout_s=0.3) as switch:
+        reading = await switch.read()
+    assert [port.power_mw for port in reading.ports] == [1000 * number for number in range(1, 25)]
+    assert reading.findings == ()
+    assert "next" not in {command for command, _ in agent.asked}
+
+
+async def test_a_mac_table_that_is_not_told_in_time_is_asked_for_again_ever_more_rarely() -> None:
+    now, bridge = 0.0, oid("1.3.6.1.2.1.17")
+    agent = Agent(good_switch(), silent_below=(bridge,))
+    async with running(agent):
+        switch = SnmpSwitch(config(agent, timeout_s=0.2), monotonic=lambda: now)
+
+        async def asks_at(moment: float) -> bool:
+            nonlocal now
+            now, agent.asked = moment, []
+            agent.dropped = 0
+            reading = await switch.read()
+            assert any("MAC table" in finding for finding in reading.findings)
+            return agent.dropped > 0
+
+        assert [await asks_at(at) for at in (0, 59, 60, 179, 181, 420, 422)] == [
+            True, False, True, False, True, False, True,
+        ]  # fmt: skip
+        await switch.close()
+
+
 async def test_a_walk_ends_on_identifiers_that_go_round_in_circles() -> None:
     agent = Agent(good_switch(), next_of={(*PORTS, 3, 1, 5): (*PORTS, 3, 1, 2)})
     async with switch_of(agent) as switch:

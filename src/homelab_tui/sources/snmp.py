@@ -25,7 +25,7 @@ _NAMES_LAST_S = 60.0
 """How long names and the mapping to interfaces are believed."""
 _TOPOLOGY_LASTS_S = 60.0
 _TOPOLOGY_RETRY_S = 600.0
-"""After a failure: agents that choke on the bridge's table shall not do so at every reading."""
+"""After failures, at last: agents that choke on the bridge's table shall not do so at every reading."""
 _TOPOLOGY_BUDGET_S = 3.0
 
 _NOT_ALLOWED = {"noAccess", "readOnly", "authorizationError", "notWritable", "noSuchName", "noCreation"}
@@ -58,6 +58,7 @@ class SnmpSwitch:
         self._topology = Topology()
         self._topology_findings: tuple[str, ...] = ()
         self._topology_due_at: float | None = None
+        self._topology_failures = 0
         self._closed = False
 
     @property
@@ -202,8 +203,10 @@ class SnmpSwitch:
                 )
         except (TimeoutError, SourceError):
             findings[f"the MAC table and the LLDP neighbours were not told within {_TOPOLOGY_BUDGET_S:g} s"] = None
-            self._topology_due_at = now + _TOPOLOGY_RETRY_S
+            self._topology_due_at = now + min(_TOPOLOGY_RETRY_S, _TOPOLOGY_LASTS_S * 2**self._topology_failures)
+            self._topology_failures += 1
         else:
+            self._topology_failures = 0
             self._topology_due_at = now + _TOPOLOGY_LASTS_S
         self._topology_findings = tuple(findings)
 

@@ -18,6 +18,8 @@ from homelab_tui.sources.vendor_tables import Oid
 
 MAX_ROWS = 20_000
 """No table that is read here is longer; an agent that goes on for ever is stopped."""
+_FEW_ROWS = 5
+"""Rows per GETBULK that an agent is asked for when it did not answer to more."""
 _GET_AT_ONCE = 20
 """Values per GET, so that the answer fits into one datagram."""
 
@@ -189,6 +191,12 @@ class SnmpSession:
                 batch = await self._ask("next_cmd", [last])
                 self.bulk_problem = f"the agent answers GETBULK with {_status_name(error.status)}; GETNEXT is used"
             except SourceTimeout:
+                if repetitions > _FEW_ROWS:
+                    # A slow agent gathers all rows before it answers: fewer of them may be in time, once it has worked
+                    # off what it was asked before.
+                    repetitions = self.max_repetitions = _FEW_ROWS
+                    await asyncio.sleep(self._config.timeout_s)
+                    continue
                 if self._bulk_proven:
                     raise
                 # GET was answered before: some agents fall silent on GETBULK alone.
