@@ -60,7 +60,18 @@ PORT = {
     *("switch", "group", "port", "label", "node", "admin", "detection", "class", "power_w", "voltage_v", "current_ma"),
     "denied_count",
 }
-SWITCH = {"name", "source", "budget_w", "drawn_w", "reserved_w", "health", "ports"}
+SWITCH = {
+    "name",
+    "source",
+    "budget_w",
+    "drawn_w",
+    "reserved_w",
+    "health",
+    "ports",
+    "model",
+    "one_more_hat_fits",
+    "findings",
+}
 ACCOUNT = {
     *("name", "account", "health", "host_key", "password_login", "sudo", "authorized", "unknown", "cells", "problems"),
 }
@@ -286,8 +297,19 @@ def test_the_switches_full_and_unread() -> None:
         "drawn_w": None,
         "reserved_w": None,
         "health": {"state": "down", "age_s": None, "problem": "no answer"},
+        "model": None,
+        "one_more_hat_fits": None,
+        "findings": [],
         "ports": [],
     }
+
+
+def test_a_switch_says_what_was_odd_and_whether_it_has_room() -> None:
+    odd = replace(READ, model="GS308EPP", findings=("group 1: UsageThreshold 0",))
+    state = LabState(switches=(("sw1", Reading(odd, START)),))
+    (switch,) = cast(list[Document], poe_document(state, CONFIG, START)["switches"])
+    assert (switch["model"], switch["findings"]) == ("GS308EPP", ["group 1: UsageThreshold 0"])
+    assert switch["one_more_hat_fits"] is True
 
 
 def test_a_port_that_two_nodes_do_not_share_belongs_to_the_one_it_feeds() -> None:

@@ -12,6 +12,7 @@ from homelab_tui.domain.state import LabState
 from homelab_tui.engine.lab import Lab
 from homelab_tui.engine.poe import find_port
 from homelab_tui.present.documents import poe_document, reading_health, together
+from homelab_tui.present.switches import room_words
 from homelab_tui.present.times import watts
 
 
@@ -37,13 +38,14 @@ def _print(state: LabState) -> None:
             continue
         value = reading.value
         drawn, reserved = watts(drawn_mw(value)), watts(reserved_mw(value))
-        tell(f"{name}: {drawn} drawn, {reserved} reserved by class, of {watts(budget_mw(value))}")
+        words = [f"{drawn} drawn", f"{reserved} reserved by class", f"of {watts(budget_mw(value))}"]
+        tell(f"{name}: {', '.join(words + [room for room in (room_words(value),) if room])}")
         for finding in value.findings:
             tell(f"{name}: {finding}")
     feeds = {(v.port.ref if v.port else v.node.poe): v.node.name for v in state.node_views}
     ports = [port for _, reading in state.switches if reading.value for port in reading.value.ports]
-    headers = ["port", "node", "label", "admin", "detection", "class", "power", "denied"]
-    print_table(headers, [_row(port, feeds.get(port.ref)) for port in ports], right=frozenset({5, 6, 7}))
+    headers = ["port", "node", "label", "admin", "detection", "class", "power", "denied", "overload", "short"]
+    print_table(headers, [_row(port, feeds.get(port.ref)) for port in ports], right=frozenset({5, 6, 7, 8, 9}))
 
 
 def _row(port: PoePort, node: str | None) -> list[str]:
@@ -55,7 +57,7 @@ def _row(port: PoePort, node: str | None) -> list[str]:
         port.detection.value if port.detection else "–",
         "–" if port.power_class is None else str(port.power_class),
         watts(port.power_mw),
-        "–" if port.denied_count is None else str(port.denied_count),
+        *("–" if n is None else str(n) for n in (port.denied_count, port.overload_count, port.short_count)),
     ]
 
 

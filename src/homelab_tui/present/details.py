@@ -14,6 +14,7 @@ from homelab_tui.present.documents import reading_health
 from homelab_tui.present.job_details import cronjob_lines, job_lines
 from homelab_tui.present.jobs import reason
 from homelab_tui.present.key_details import account_lines, unknown_key_lines
+from homelab_tui.present.switches import switch_lines
 from homelab_tui.present.table import printable
 from homelab_tui.present.times import age, since, size, watts
 
@@ -47,7 +48,7 @@ def _power(state: LabState, kind: str, name: str, now: datetime) -> tuple[str, T
             value = reading.value
             lines: list[Line] = [("model", value.model if value else None), ("health", word.state.value)]
             lines += [("problem", word.problem)] if word.problem else []
-            lines += [("finding", finding) for finding in (value.findings if value else ())]
+            lines += switch_lines(value) if value else []
             return printable(f"Switch {name}"), _text(lines)
         for port in reading.value.ports if reading.value else ():
             if kind == "port" and str(port.ref) == name:

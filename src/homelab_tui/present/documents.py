@@ -10,7 +10,7 @@ from homelab_tui.domain.keys import AccountKeys, PublicKey
 from homelab_tui.domain.node_findings import fleet, node_findings
 from homelab_tui.domain.nodes import KubeNode, NodeFacts, NodeSpec, drift
 from homelab_tui.domain.operations import Result
-from homelab_tui.domain.poe import PoePort, SwitchReading, budget_mw, drawn_mw, reserved_mw
+from homelab_tui.domain.poe import PoePort, SwitchReading, budget_mw, drawn_mw, has_room, reserved_mw
 from homelab_tui.domain.reading import Health, HealthState, Reading, health
 from homelab_tui.domain.state import LabState, NodeView
 from homelab_tui.present.times import rfc3339
@@ -221,6 +221,9 @@ def poe_document(state: LabState, config: Config, now: datetime) -> Document:
                 "drawn_w": _watts(drawn_mw(value) if value else None),
                 "reserved_w": _watts(reserved_mw(value) if value else None),
                 "health": health_document(reading_health(reading, now)),
+                "model": (value.model if value else None) or None,
+                "one_more_hat_fits": has_room(value) if value else None,
+                "findings": list(value.findings) if value else [],
                 "ports": [port_document(port, feeds.get(port.ref)) for port in _ports(value)],
             }
         )

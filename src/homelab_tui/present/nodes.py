@@ -4,12 +4,13 @@ from datetime import datetime
 
 from homelab_tui.domain.node_findings import Findings, fleet, node_findings
 from homelab_tui.domain.nodes import KubeNode, NodeState, drift
-from homelab_tui.domain.poe import PoePort, SwitchReading, budget_mw, drawn_mw, has_room, reserved_mw
+from homelab_tui.domain.poe import PoePort, SwitchReading, budget_mw, drawn_mw, reserved_mw
 from homelab_tui.domain.reading import Health, HealthState
 from homelab_tui.domain.state import LabState, NodeView
 from homelab_tui.present.documents import reading_health
 from homelab_tui.present.kept_rows import KeptRows
 from homelab_tui.present.operations import operation_cell, operation_note
+from homelab_tui.present.switches import room_words
 from homelab_tui.present.table import Cell, Column, Row
 from homelab_tui.present.times import age, size, watts
 from homelab_tui.present.words import DETECTIONS, NODE_STATES, NOTHING, state_cell
@@ -171,11 +172,8 @@ def _switch_row(name: str, value: SwitchReading | None, word: Health) -> Row:
 
 
 def _room(value: SwitchReading) -> Cell:
-    """Whether one more Pi can be powered."""
-    room = has_room(value)
-    if room is None:
-        return _BLANK
-    return Cell("one more PoE+ HAT fits", "dim") if room else Cell("no room for one more PoE+ HAT", "warning")
+    words = room_words(value)
+    return _BLANK if words is None else Cell(words, "warning" if words.startswith("no ") else "dim")
 
 
 def budget_bar(drawn_mw: int | None, reserved_mw: int | None, budget_mw: int | None, width: int = 12) -> str:

@@ -1,0 +1,37 @@
+"""A PoE switch in words: its supplies, its layers, and whether it has room."""
+
+from homelab_tui.domain.poe import PseGroup, SwitchReading, budget_mw, drawn_mw, has_room, reserved_mw
+from homelab_tui.present.detail_lines import HEADING, Line
+from homelab_tui.present.times import watts
+
+
+def room_words(value: SwitchReading) -> str | None:
+    """Whether one more Pi can be powered; None when it cannot be told."""
+    room = has_room(value)
+    return None if room is None else "one more PoE+ HAT fits" if room else "no room for one more PoE+ HAT"
+
+
+def switch_lines(value: SwitchReading) -> list[Line]:
+    """What one switch says of itself, and what was odd about that."""
+    drawn, reserved, budget = drawn_mw(value), reserved_mw(value), budget_mw(value)
+    lines: list[Line] = [
+        ("drawn", None if drawn is None else watts(drawn)),
+        ("reserved by class", None if reserved is None else watts(reserved)),
+        ("budget", None if budget is None else watts(budget)),
+        ("room", room_words(value)),
+    ]
+    if len(value.groups) > 1:
+        lines.append(("Supplies", HEADING))
+        lines += [(f"group {group.group}", _supply(group)) for group in value.groups]
+    return lines + [("finding", finding) for finding in value.findings]
+
+
+def _supply(group: PseGroup) -> str:
+    budget = "no budget told" if group.budget_mw is None else f"of {watts(group.budget_mw)}"
+    drawn = "– drawn" if group.drawn_mw is None else f"{watts(group.drawn_mw)} drawn"
+    words = [f"{drawn} {budget}"]
+    if group.threshold_percent is not None:
+        words.append(f"warns at {group.threshold_percent} %")
+    if group.operates is False:
+        words.append("OFF")
+    return ", ".join(words)
