@@ -16,6 +16,7 @@ from homelab_tui.domain.keys import (
     BeforeWrite,
     HostKey,
     HostKeyState,
+    KeyLogins,
     KeyRecipe,
     KeyRemoval,
     KeyWrite,
@@ -133,9 +134,12 @@ class FakeSsh:
         self.facts: dict[str, NodeFacts | Exception] = {}
         self.host_keys: dict[str, HostKey | Exception] = {}
         self.accounts: dict[str, AccountKeys | Exception] = {}
+        self.logins: dict[str, KeyLogins | Exception] = {}
         self.writes: dict[str, KeyWrite | Exception] = {}
         self.changes: dict[str, NodeChange | Exception] = {}
         self.removals: dict[str, KeyRemoval | Exception] = {}
+        self.proven_as: list[str | None] = []
+        """The account of each proof."""
         self.proofs: dict[str, Proof | Exception] = {}
         self.trust_says: dict[str, HostKey | Exception] = {}
         self.my_keys: tuple[PublicKey, ...] | Exception = ()
@@ -158,6 +162,10 @@ class FakeSsh:
         self.calls.append(("answers", node.name))
         await asyncio.sleep(0)
         return _given(self.reachable.get(node.name, True))
+
+    async def way(self, node: Node) -> tuple[str, ...]:
+        """Direct."""
+        return ()
 
     async def probe(self, node: Node) -> NodeFacts:
         """What was put there."""
@@ -197,6 +205,12 @@ class FakeSsh:
         await asyncio.sleep(0)
         return _given(self.accounts.get(node.name, AccountKeys(node.user or "me", "/home/me")))
 
+    async def last_logins(self, node: Node, fingerprints: Sequence[str]) -> KeyLogins:
+        """What was put there."""
+        self.calls.append(("last_logins", node.name))
+        await asyncio.sleep(0)
+        return _given(self.logins.get(node.name, KeyLogins()))
+
     async def add_key(
         self, node: Node, key: PublicKey, *, password: Secret | None = None, before_write: BeforeWrite = no_matter
     ) -> KeyWrite:
@@ -216,6 +230,7 @@ class FakeSsh:
         fingerprint: str,
         *,
         using: PublicKey | None = None,
+        everywhere: bool = False,
         dry_run: bool = False,
         before_write: BeforeWrite = no_matter,
     ) -> KeyRemoval:
@@ -260,6 +275,7 @@ class FakeSsh:
     async def prove(self, node: Node, key: PublicKey) -> Proof:
         """Proven."""
         self.calls.append(("prove", node.name))
+        self.proven_as.append(node.user)
         await asyncio.sleep(0)
         return _given(self.proofs.get(node.name, Proof(ProofState.PROVEN, "proven by a fresh login")))
 

@@ -7,8 +7,9 @@ import contextlib
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -20,12 +21,16 @@ _ENTER = """base=$1; shift
 if [ -d "$base/upper" ]; then
   mount -t overlay overlay -o "lowerdir=/etc,upperdir=$base/upper,workdir=$base/work" /etc || exit 1
 fi
+if [ -d "$base/sbin" ]; then mount --bind "$base/sbin" /usr/local/sbin || exit 1; fi
 mount --bind "$base/etc-ssh" /etc/ssh && mount --bind "$base/sudoers.d" /etc/sudoers.d && exec "$@"
 """
 
 
 class AdministeredSshd(Sshd):
     """A server that reads the real paths, which are its own files."""
+
+    syslog = False
+    """Whether it speaks to /dev/log of its namespace instead of a file."""
 
     @property
     def drop_ins(self) -> Path:
@@ -62,14 +67,23 @@ class AdministeredSshd(Sshd):
         return Path("/etc/ssh/sshd_config")
 
     def _wrapped(self, command: list[str]) -> list[str]:
+        if self.syslog:
+            command = command[: command.index("-E")]
         return [str(require_binary("unshare")), "-m", "sh", "-c", _ENTER, "sh", str(self.base), *command]
 
 
 @contextlib.contextmanager
 def administered(
-    *options: str, password: str | None = None, own_etc: bool = False
+    *options: str,
+    password: str | None = None,
+    own_etc: bool = False,
+    syslog: bool = False,
+    programs: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[tuple[AdministeredSshd, Account]]:
-    """The server and an account on it; with `own_etc` even /etc itself is a copy that can be written to."""
+    """The server and an account on it; with `own_etc` even /etc itself is a copy that can be written to.
+
+    `programs` are shell scripts that sudo finds first on the node: what stands for a part of a system that is not here.
+    """
     require_binary("sudo")
     base = Path(tempfile.mkdtemp(prefix="homelab-sshd-"))
     base.chmod(0o755)
@@ -77,7 +91,12 @@ def administered(
         for name in ("upper", "work"):
             (base / name).mkdir(mode=0o755)
         _demand_overlay(base)
+    for name, text in programs.items():
+        (base / "sbin").mkdir(mode=0o755, exist_ok=True)
+        (base / "sbin" / name).write_text(f"#!/bin/sh\n{text}")
+        (base / "sbin" / name).chmod(0o755)
     server = AdministeredSshd(base, options)
+    server.syslog = syslog
     try:
         server.start()
         with throw_away_account(server, password=password) as account:

@@ -20,7 +20,17 @@ from homelab_tui.domain.jobs import (
     Verdict,
     Witness,
 )
-from homelab_tui.domain.keys import AccountKeys, CellState, HostKey, HostKeyState, KeyCell, PublicKey
+from homelab_tui.domain.keys import (
+    AccountKeys,
+    CellState,
+    FoundAccount,
+    HostKey,
+    HostKeyState,
+    KeyCell,
+    KeyLogins,
+    PublicKey,
+    Sighting,
+)
 from homelab_tui.domain.nodes import Disk, KubeNode, Node, NodeFacts, NodeSpec, NodeState
 from homelab_tui.domain.operations import Result
 from homelab_tui.domain.poe import Detection, PoePort, PortRef, PseGroup, SwitchReading
@@ -32,13 +42,13 @@ from homelab_tui.present.documents import (
     health_document,
     job_document,
     jobs_document,
-    keys_document,
     node_document,
     nodes_document,
     poe_document,
     results_document,
     together,
 )
+from homelab_tui.present.key_documents import keys_document
 from tests.fakes import START
 
 HEALTH = {"state", "age_s", "problem"}
@@ -318,10 +328,11 @@ def test_a_port_that_two_nodes_do_not_share_belongs_to_the_one_it_feeds() -> Non
     assert [port["node"] for port in cast(list[Document], switches[0]["ports"])] == ["rpi03", None]
 
 
+LATER = START + timedelta(hours=1)
 KEY = PublicKey("ssh-ed25519", b"x", "me", "/k.pub", 256, "SHA256:mine")
 CELLS = (
     KeyCell("SHA256:mine", CellState.PRESENT, 1),
-    KeyCell("SHA256:theirs", CellState.RESTRICTED, 2, options="no-pty"),
+    KeyCell("SHA256:theirs", CellState.RESTRICTED, 2, options="no-pty", type="ssh-ed25519"),
     KeyCell("SHA256:mine", CellState.DUPLICATE, 3),
 )
 
@@ -339,13 +350,14 @@ def test_the_keys_full_and_unread() -> None:
         host_keys=(("rpi01", HostKey(HostKeyState.NEW_TYPE, "ssh-ed25519", "SHA256:h", "rpi01")),),
     )
     document = keys_document(state, START)
-    assert names(document) == {"taken_at", "keys", "nodes"}
+    assert names(document) == {"taken_at", "keys", "nodes", "unknown_keys"}
+    beside = {"made_at": None, "has_passphrase": None, "in_agent": False}
     assert document["keys"] == [
-        {"fingerprint": "SHA256:mine", "type": "ssh-ed25519", "bits": 256, "comment": "me", "path": "/k.pub"},
-        {"fingerprint": "", "type": "ssh-rsa", "bits": None, "comment": None, "path": None},
+        {"fingerprint": "SHA256:mine", "type": "ssh-ed25519", "bits": 256, "comment": "me", "path": "/k.pub", **beside},
+        {"fingerprint": "", "type": "ssh-rsa", "bits": None, "comment": None, "path": None, **beside},
     ]
     first, silent, root, unread = cast(list[Document], document["nodes"])
-    assert names(first) == names(silent) == ACCOUNT
+    assert names(first) == names(silent) == ACCOUNT | {"via", "server_version", "methods", "password_by_config"}
     assert first == {
         **first,
         "host_key": "new-type",
@@ -368,6 +380,40 @@ def test_the_keys_full_and_unread() -> None:
         ("rpi02", "kkato"),
         ("rpi02", "root"),
         ("rpi03", None),
+    ]
+
+
+def test_another_account_of_a_node_is_an_entry_of_its_own_and_a_file_unread_is_no_absence() -> None:
+    root = FoundAccount("root", "/root", (KeyCell("SHA256:theirs", CellState.PRESENT, 1, type="ssh-rsa"),))
+    bob = FoundAccount("bob", "/home/bob", unread=(".ssh/authorized_keys",))
+    account = AccountKeys("kkato", "/home/kkato", others=(root, bob), sudo=True)
+    state = LabState(
+        nodes=(Node("rpi01", "rpi01", user="kkato"), Node("rpi02", "rpi02")),
+        my_keys=(KEY,),
+        accounts=(("rpi01", Reading(account, START)), ("rpi02", Reading(AccountKeys("root", "/root", CELLS), START))),
+        ways=(("rpi01", ("bastion",)), ("rpi02", ())),
+        sightings=(Sighting("rpi02", "SHA256:theirs", START), Sighting("root@rpi01", "SHA256:theirs", LATER)),
+        logins=(("rpi01", Reading(KeyLogins(START, (("SHA256:theirs", LATER),)), START)),),
+    )
+    document = keys_document(state, LATER)
+    nodes = cast(list[Document], document["nodes"])
+    assert [(node["name"], node["account"]) for node in nodes] == [
+        ("rpi01", "kkato"),
+        ("rpi01", "root"),
+        ("rpi01", "bob"),
+        ("rpi02", "root"),
+    ]
+    assert [node["authorized"] for node in nodes[:3]] == [[], ["SHA256:theirs"], None]
+    assert (nodes[0]["via"], nodes[3]["via"]) == (["bastion"], [])
+    assert document["unknown_keys"] == [
+        {
+            "fingerprint": "SHA256:theirs",
+            "type": "ssh-rsa",
+            "comment": None,
+            "first_seen_at": "2026-11-23T06:30:00Z",
+            "last_used_at": "2026-11-23T07:30:00Z",
+            "accounts": ["root@rpi01", "rpi02"],
+        }
     ]
 
 

@@ -189,3 +189,21 @@ async def test_read_only_sends_nothing(tmp_path: Path, act: Callable[[Desk], obj
     assert (result.ok, result.changed) == (False, False)
     assert "read_only" in result.detail
     assert desk.ssh.calls == []
+
+
+async def test_a_key_that_was_also_roots_is_proven_refused_in_both_accounts(desk: Desk) -> None:
+    desk.ssh.removals["nuc01"] = KeyRemoval(
+        "removed",
+        ("line 2",),
+        (
+            KeyWrite(True, "removed", b"a\nb\n", b"a\n"),
+            KeyWrite(True, "removed", b"c\n", b"", "~root/.ssh/authorized_keys"),
+        ),
+    )
+    desk.ssh.proofs["nuc01"] = Proof(ProofState.FAILED, "refused", refused=True)
+    result = await desk.changes.revoke(NODE, OLD)
+    assert (result.ok, result.proven, desk.ssh.called("prove")) == (True, True, ["nuc01", "nuc01"])
+    assert desk.ssh.proven_as == ["kkato", "root"]
+    undone = await desk.changes.undo(NODE)
+    assert undone.ok
+    assert desk.ssh.called("restore_file") == ["nuc01", "nuc01"]

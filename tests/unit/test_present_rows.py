@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 
 from homelab_tui.domain.incidents import incidents as incidents_of
 from homelab_tui.domain.jobs import CronJob, Job, JobId, JobPod, JobState, Run
-from homelab_tui.domain.keys import AccountKeys, HostKey, KeyCell, PublicKey
+from homelab_tui.domain.keys import (
+    AccountKeys,
+    CellState,
+    FoundAccount,
+    HostKey,
+    KeyCell,
+    KeyLogins,
+    PublicKey,
+    Sighting,
+)
 from homelab_tui.domain.nodes import Disk, Interface, KubeNode, Node, NodeFacts, NodeSpec, NodeState, PoeHat
 from homelab_tui.domain.operations import Operation, OperationState, Plan, PlanStep, Result
 from homelab_tui.domain.poe import Detection, PoePort, PortRef, PseGroup, SwitchReading
@@ -404,6 +413,35 @@ def test_an_unread_account_has_no_absent_keys() -> None:
     (row,) = keys.rows(state, START)
     assert "? unread" in [cell.text for cell in row.cells]
     assert row.dim
+
+
+def test_a_file_that_could_not_be_read_makes_no_key_absent() -> None:
+    account = AccountKeys("me", "/home/me", unread=(".ssh/authorized_keys",))
+    state = LabState(my_keys=(PublicKey("t", b"", fingerprint="a"),), accounts=(("rpi01", Reading(account, START)),))
+    (row,) = keys.rows(state, START)
+    assert "? unreadable" in [cell.text for cell in row.cells]
+
+
+def test_roots_keys_have_a_row_below_their_node_and_strangers_say_since_when_they_are_there() -> None:
+    stranger = KeyCell("SHA256:x", CellState.PRESENT, 1, comment="old")
+    root = FoundAccount("root", "/root", (stranger,))
+    account = AccountKeys("me", "/home/me", others=(root,), sudo=True)
+    state = LabState(
+        accounts=(("rpi01", Reading(account, START)),),
+        sightings=(Sighting("root@rpi01", "SHA256:x", START - timedelta(days=3)),),
+        logins=(("rpi01", Reading(KeyLogins(START - timedelta(days=9)), START)),),
+    )
+    _node, found, unknown = keys.rows(state, START)
+    assert (found.key, found.level, found.cells[0].text) == ("found:rpi01:root", 1, "root")
+    assert unknown.cells[-1].text == "who is this? on root@rpi01, first seen 3d ago, not used in 9d: SHA256:x"
+    used = replace(state, logins=(("rpi01", Reading(KeyLogins(None, (("SHA256:x", START),)), START)),))
+    assert "LAST USED 60s ago" in keys.rows(used, START + timedelta(seconds=60))[-1].cells[-1].text.replace("1m", "60s")
+    never = replace(state, logins=(("rpi01", Reading(problem="no log")),))
+    assert "used" not in keys.rows(never, START)[-1].cells[-1].text
+    configured = replace(
+        state, accounts=(*state.accounts, ("root@rpi01", Reading(AccountKeys("root", "/root"), START)))
+    )
+    assert [row.key for row in keys.rows(configured, START) if row.key.startswith("found:")] == []
 
 
 def test_an_account_is_not_dim_between_two_reads_of_every_two_minutes() -> None:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from homelab_tui.cli.confirming import ask_yes, can_ask, confirm, declined, password_of
 from homelab_tui.cli.jobs import source_status
-from homelab_tui.cli.output import Exit, fail, print_json, print_results, print_table, tell
+from homelab_tui.cli.keys_listing import print_matrix
+from homelab_tui.cli.output import Exit, fail, print_json, print_results, tell
 from homelab_tui.cli.session import run_with_lab
 from homelab_tui.domain.errors import SourceError, UsageError
 from homelab_tui.domain.keys import HostKey, HostKeyState, PublicKey
@@ -19,7 +20,8 @@ from homelab_tui.engine.keys import PushAnswers
 from homelab_tui.engine.lab import Lab
 from homelab_tui.engine.nodes import find_node
 from homelab_tui.engine.store import entry, reading_of
-from homelab_tui.present.documents import keys_document, reading_health
+from homelab_tui.present.documents import reading_health
+from homelab_tui.present.key_documents import keys_document
 
 UNMET = (HostKeyState.UNKNOWN, HostKeyState.NEW_TYPE)
 
@@ -28,36 +30,19 @@ def listing(options: argparse.Namespace) -> int:
     """`homelab keys`. An account that could not be read says why; exit 3 only when none could."""
 
     async def command(lab: Lab) -> int:
-        state = await lab.read(("keys",))
-        now = lab.clock.now()
+        await lab.read(("keys",))
+        await lab.read_logins(lab.config.nodes)
+        state, now = lab.store.state, lab.clock.now()
         if options.json:
             print_json(keys_document(state, now))
         else:
-            _print(state)
+            print_matrix(state, now)
         words = [reading_health(reading, now) for _, reading in state.accounts]
         if words and all(word.state is HealthState.DOWN for word in words):
             return source_status(words)
         return int(Exit.DONE)
 
     return run_with_lab(options.config, command)
-
-
-def _print(state: LabState) -> None:
-    rows = [[k.fingerprint, k.type, k.comment or "–", k.path or "agent"] for k in state.my_keys]
-    print_table(["my key", "type", "comment", "path"], rows)
-    print()
-    host_keys = dict(state.host_keys)
-    mine = {key.fingerprint: key.comment or key.fingerprint for key in state.my_keys}
-    lines = []
-    for account, reading in state.accounts:
-        host_key = host_keys.get(account)
-        word = host_key.state.value if host_key else "–"
-        if reading.value is None:
-            lines.append([account, word, "unread", reading.problem or "not read"])
-            continue
-        cells = [f"{mine.get(cell.fingerprint, cell.fingerprint)}: {cell.state.value}" for cell in reading.value.cells]
-        lines.append([account, word, str(len(cells)), ", ".join(cells) or "no keys"])
-    print_table(["account", "host key", "keys", "found"], lines)
 
 
 def push(options: argparse.Namespace) -> int:

@@ -14,13 +14,13 @@ from homelab_tui.domain.incidents import incidents
 from homelab_tui.engine.lab import Lab
 from homelab_tui.present.documents import (
     jobs_document,
-    keys_document,
     nodes_document,
     poe_document,
     reading_health,
     together,
 )
 from homelab_tui.present.incidents import document as incidents_document
+from homelab_tui.present.key_documents import keys_document
 from homelab_tui.present.reports import report
 from homelab_tui.present.times import rfc3339
 

@@ -87,6 +87,19 @@ class HostKey:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundAccount:
+    """The keys of one account on a node, whoever looked."""
+
+    account: str
+    home: str
+    cells: tuple[KeyCell, ...] = ()
+    problems: tuple[str, ...] = ()
+    """Lines that sshd cannot read, StrictModes findings with their path: sentences."""
+    unread: tuple[str, ...] = ()
+    """Files that could not be read: what is in them is not known, so that no key is "absent"."""
+
+
+@dataclass(frozen=True, slots=True)
 class AccountKeys:
     """What was read of one account on one node."""
 
@@ -96,15 +109,47 @@ class AccountKeys:
     cells: tuple[KeyCell, ...] = ()
     problems: tuple[str, ...] = ()
     """Lines that sshd cannot read, StrictModes findings with their path, files that could not be read: sentences."""
+    unread: tuple[str, ...] = ()
+    """Files that could not be read: what is in them is not known, so that no key is "absent"."""
     file_sha256: str | None = None
     """Hash of the authorized_keys bytes; None when the file does not exist."""
+    methods: tuple[str, ...] = ()
+    """What the server offers for the account; empty when it was not asked."""
     password_login: bool | None = None
     """Whether the server offers password (or keyboard-interactive) login; None when it could not be asked."""
+    password_by_config: bool | None = None
+    """The same as `sshd -T` says it; None where sudo does not allow the question."""
     sudo: bool | None = None
     """Whether `sudo -n true` works without a terminal; None when not tried."""
     server_version: str | None = None
     login_fingerprint: str | None = None
     """The key this session logged in with."""
+    others: tuple[FoundAccount, ...] = ()
+    """The node's other accounts that hold keys (root among them); empty where sudo does not show them."""
+
+    @property
+    def all_cells(self) -> tuple[KeyCell, ...]:
+        """Its own cells, and those of the node's other accounts."""
+        return (*self.cells, *(cell for other in self.others for cell in other.cells))
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A key in an account, and since when we know of it there."""
+
+    account: str
+    fingerprint: str
+    first_seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KeyLogins:
+    """What a node's own log says about logins by key."""
+
+    since: datetime | None = None
+    """How far back the log goes; None when it does not say."""
+    last: tuple[tuple[str, datetime], ...] = ()
+    """Fingerprint → its last login. A key that is missing has not logged in since then."""
 
 
 @dataclass(frozen=True, slots=True)

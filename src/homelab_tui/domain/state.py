@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from homelab_tui.domain.alerts import AlertmanagerSnapshot
 from homelab_tui.domain.job_families import FamilyRows
 from homelab_tui.domain.jobs import CronJob, CronJobPast, Job, JobPod, MetricsSnapshot
-from homelab_tui.domain.keys import AccountKeys, HostKey, PublicKey
+from homelab_tui.domain.keys import AccountKeys, HostKey, KeyLogins, PublicKey, Sighting
 from homelab_tui.domain.nodes import KubeNode, Node, NodeFacts, NodeMetrics, NodeState
 from homelab_tui.domain.operations import Operation
 from homelab_tui.domain.poe import PoePort, SwitchReading
@@ -74,6 +74,12 @@ class LabState:
     accounts: tuple[tuple[str, Reading[AccountKeys]], ...] = ()
     """Node name → authorized_keys."""
     host_keys: tuple[tuple[str, HostKey], ...] = ()
+    sightings: tuple[Sighting, ...] = ()
+    """When each key was first seen in each account."""
+    logins: tuple[tuple[str, Reading[KeyLogins]], ...] = ()
+    """Account → what its node's log says of the keys there that are none of mine."""
+    ways: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Account → the jump hosts on the way to its node; empty for a direct one."""
     switches: tuple[tuple[str, Reading[SwitchReading]], ...] = ()
     clusters: tuple[tuple[str, Reading[ClusterJobs]], ...] = ()
     prometheus: tuple[tuple[str, Reading[MetricsSnapshot]], ...] = ()

@@ -1,6 +1,7 @@
 """Taking keys away and putting files back: undo, revoke, rotate. Each guarded on the node, kept for undo, proven."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from homelab_tui.domain.errors import HomelabError, UsageError
 from homelab_tui.domain.keys import AccountKeys, CellState, KeyCell, KeyRemoval, Proof, ProofState, PublicKey
@@ -90,7 +91,8 @@ class KeyChanges:
             steps=tuple(steps),
             notes=(
                 f"{key.type} {key.fingerprint}",
-                "out of every file that sshd reads for the account; every other byte stays as it is",
+                "out of every file that sshd reads for the account, and for every other account that sudo shows there "
+                "(root's too); every other byte stays as it is",
                 "live sessions go on",
                 _GUARDED,
                 _proof_note(key, "proven by a fresh login with it that is refused"),
@@ -102,7 +104,7 @@ class KeyChanges:
     async def preview_revoke(self, node: Node, key: PublicKey) -> Result:
         """The lines that would go, or why they would not; nothing is written."""
         try:
-            removal = await self._ssh.remove_key(node, key.fingerprint, dry_run=True)
+            removal = await self._ssh.remove_key(node, key.fingerprint, everywhere=True, dry_run=True)
         except HomelabError as error:
             return failed(node, str(error))
         return Result(node.account, ok=True, changed=bool(removal.lines), detail=removal.detail)
@@ -127,7 +129,13 @@ class KeyChanges:
         self, node: Node, key: PublicKey, using: PublicKey | None = None
     ) -> tuple[KeyRemoval, str | None]:
         with self._steps.new_pre_image(node) as pre_image:
-            removal = await self._ssh.remove_key(node, key.fingerprint, using=using, before_write=pre_image.expect)
+            removal = await self._ssh.remove_key(
+                node,
+                key.fingerprint,
+                using=using,
+                everywhere=using is None,  # a rotation is about this account alone: the new key is in no other one
+                before_write=pre_image.expect,
+            )
             return removal, pre_image.keep(*removal.writes)
 
     async def _judged(
@@ -137,9 +145,10 @@ class KeyChanges:
         if not removal.writes:
             return Result(node.account, ok=removal.problem is None, changed=False, detail=removal.detail)
         progress.stage("proving that it is refused…")
-        proof = await self._steps.prove(node, key)
-        proven = _refusal_proven(proof)
-        detail = "; ".join(part for part in (removal.detail, removal.problem, _refusal_words(proof), lost) if part)
+        proofs = [await self._steps.prove(account, key) for account in _accounts(node, removal)]
+        worst = next((proof for proof in proofs if _refusal_proven(proof) is not True), proofs[0])
+        proven = _refusal_proven(worst)
+        detail = "; ".join(part for part in (removal.detail, removal.problem, _refusal_words(worst), lost) if part)
         ok = removal.problem is None and proven is not False
         return Result(node.account, ok=ok, changed=True, detail=detail, proven=proven)
 
@@ -214,10 +223,21 @@ class KeyChanges:
 def find_unknown(state: LabState, text: str) -> PublicKey | None:
     """A key that is not mine, by its fingerprint, as far as accounts were read; its private half is not here."""
     for _, reading in state.accounts:
-        for cell in reading.value.cells if reading.value else ():
+        for cell in reading.value.all_cells if reading.value else ():
             if cell.fingerprint == text:
                 return PublicKey(cell.type, b"", cell.comment, fingerprint=cell.fingerprint)
     return None
+
+
+def _accounts(node: Node, removal: KeyRemoval) -> list[Node]:
+    """The accounts that the key was taken out of, each once, in the order of the writes."""
+    names = dict.fromkeys(owner_of(write.file) for write in removal.writes)
+    return [node if name is None else replace(node, user=name, other_account=True) for name in names]
+
+
+def owner_of(file: str) -> str | None:
+    """The other account whose file it is (`~root/.ssh/authorized_keys`); None for the session's own."""
+    return file[1:].partition("/")[0] if file.startswith("~") else None
 
 
 def _cells(account: AccountKeys, key: PublicKey) -> list[KeyCell]:
@@ -239,12 +259,18 @@ def _standing(state: LabState, node: Node, key: PublicKey) -> str:
     account = reading_of(state.accounts, node.account).value
     if account is None:
         return "not read yet"
+    elsewhere = [
+        f"{other.account}: {cell.file} line {cell.line}"
+        for other in account.others
+        for cell in other.cells
+        if cell.fingerprint == key.fingerprint
+    ]
     cells = _cells(account, key)
     if not cells:
-        return "not there"
+        return ", ".join(elsewhere) or "not there"
     cell = cells[0]
     own = " (this is the key that homelab logs in with)" if account.login_fingerprint == key.fingerprint else ""
-    return f"{cell.file} line {cell.line}: {cell.state.value}{own}"
+    return ", ".join((f"{cell.file} line {cell.line}: {cell.state.value}{own}", *elsewhere))
 
 
 def _refusal_proven(proof: Proof) -> bool | None:

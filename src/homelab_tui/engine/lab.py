@@ -10,7 +10,7 @@ from pathlib import Path
 
 from homelab_tui.config.model import Config
 from homelab_tui.domain.errors import SourceError
-from homelab_tui.domain.keys import AccountKeys
+from homelab_tui.domain.keys import AccountKeys, KeyLogins
 from homelab_tui.domain.nodes import Node, NodeFacts
 from homelab_tui.domain.operations import Result
 from homelab_tui.domain.poe import SwitchReading, with_same_ports
@@ -50,12 +50,15 @@ from homelab_tui.engine.ports import (
     SwitchesPoe,
     WakesNodes,
 )
+from homelab_tui.engine.sightings import Sightings
 from homelab_tui.engine.silences import SilenceActions
-from homelab_tui.engine.store import Store
+from homelab_tui.engine.store import Store, reading_of
 
 log = logging.getLogger(__name__)
 PROBE_S = 30.0
 ACCOUNT_S = 120.0
+LOGINS_S = 900.0
+"""A node's log of logins is long; a key that appears asks for it at once."""
 SWITCH_S = 10.0
 PAST_S = 300.0
 _CLOSE_S = 2.0
@@ -166,6 +169,7 @@ class Lab:
             for c in sources.clusters
         )
         self._pollers: dict[str, Poller[object]] = {}
+        self._sightings = Sightings(state_dir, self.clock)
         self._build_pollers()
         self._tasks: list[asyncio.Task[None]] = []
         self._unheard = {f"clusters:{cluster.name}" for cluster in sources.clusters}
@@ -326,6 +330,7 @@ class Lab:
             self._add_poller(f"reach:{node.name}", self._reader(node, "reach"), "reachability", node.name, refresh_s)
             self._add_poller(f"probe:{node.name}", self._reader(node, "probe"), "probes", node.name, PROBE_S)
             self._add_poller(f"account:{node.name}", self._reader(node, "account"), "accounts", node.name, ACCOUNT_S)
+            self._logins_poller(node)
         for switch in self.sources.switches:
             reader = _switch_reader(switch)
             self._add_poller(f"switch:{switch.name}", reader, "switches", switch.name, SWITCH_S, no_ports)
@@ -351,7 +356,10 @@ class Lab:
                 self._silences.reached(key, reading)
             elif field == "probes":
                 self._silences.probed(key, reading)
+            strangers = self._strangers(key) if field == "accounts" else frozenset()
             self.store.put(field, key, reading)
+            if field == "accounts" and self._strangers(key) - strangers and f"logins:{key}" in self._pollers:
+                self._pollers[f"logins:{key}"].wake()
             self._hear(f"{field}:{key}")
 
         self._pollers[name] = Poller(
@@ -366,12 +374,49 @@ class Lab:
             return await self.sources.ssh.probe(node)
 
         async def account() -> AccountKeys:
+            self.store.put("ways", node.account, await self.sources.ssh.way(node))
             host_key = await self.sources.ssh.host_key(node)
             self.store.put("host_keys", node.account, host_key)
-            return await self.sources.ssh.read_account(node)
+            keys = await self.sources.ssh.read_account(node)
+            self.store.update(sightings=self._sightings.saw(node.account, keys))
+            return keys
 
-        readers: dict[str, Callable[[], Awaitable[object]]] = {"reach": reach, "probe": probe, "account": account}
+        async def logins() -> KeyLogins:
+            strange = self._strange_keys(node)
+            # Nobody unknown, nothing to ask: the log of a node is read for strangers only.
+            return await self.sources.ssh.last_logins(node, strange) if strange else KeyLogins()
+
+        readers: dict[str, Callable[[], Awaitable[object]]] = {
+            "reach": reach,
+            "probe": probe,
+            "account": account,
+            "logins": logins,
+        }
         return readers[kind]
+
+    def _strangers(self, account: str) -> frozenset[str]:
+        node = next((node for node in self.config.nodes if node.account == account), None)
+        return frozenset(self._strange_keys(node)) if node is not None else frozenset()
+
+    def _strange_keys(self, node: Node) -> tuple[str, ...]:
+        """Keys on a node that are none of mine, where its log may be read at all (as root)."""
+        value = reading_of(self.store.state.accounts, node.account).value
+        if value is None or not value.sudo:
+            return ()
+        mine = {key.fingerprint for key in self.store.state.my_keys}
+        return tuple(dict.fromkeys(c.fingerprint for c in value.all_cells if c.fingerprint not in mine))
+
+    async def read_logins(self, nodes: Sequence[Node]) -> None:
+        """What the nodes' logs say of keys that are none of mine, once; nodes without such keys are not asked."""
+        asked = [node for node in nodes if self._strange_keys(node)]
+        await asyncio.gather(*(self._logins_poller(node).poll() for node in asked))
+        self.store.touch()
+
+    def _logins_poller(self, node: Node) -> Poller[object]:
+        name = f"logins:{node.account}"
+        if name not in self._pollers:
+            self._add_poller(name, self._reader(node, "logins"), "logins", node.account, LOGINS_S)
+        return self._pollers[name]
 
     def _publish_cluster(self, name: str) -> Callable[[Reading[ClusterJobs]], None]:
         def publish(reading: Reading[ClusterJobs]) -> None:
@@ -423,7 +468,7 @@ def _switch_reader(switch: SwitchesPoe) -> Callable[[], Awaitable[SwitchReading]
 
 def _weight(name: str) -> int:
     """How much a poller of that name costs: 0 an HTTP request, 1 a wire that only some panes need, 2 and 3 a login."""
-    return {"prometheus": 0, "alertmanager": 0, "probe": 2, "account": 3}.get(name.partition(":")[0], 1)
+    return {"prometheus": 0, "alertmanager": 0, "probe": 2, "account": 3, "logins": 4}.get(name.partition(":")[0], 1)
 
 
 async def _forever(loop: Callable[[], Awaitable[None]]) -> None:

@@ -15,6 +15,7 @@ from homelab_tui.domain.keys import (
     AccountKeys,
     BeforeWrite,
     HostKey,
+    KeyLogins,
     KeyRecipe,
     KeyRemoval,
     KeyWrite,
@@ -259,6 +260,10 @@ class ReachesNodes(Protocol):
         """
         ...
 
+    async def way(self, node: Node) -> tuple[str, ...]:
+        """The jump hosts on the way to the node, the first one first; empty for a direct one. Asks no node."""
+        ...
+
     async def probe(self, node: Node) -> NodeFacts:
         """One read-only probe over one exec."""
         ...
@@ -295,6 +300,10 @@ class InstallsKeys(Protocol):
         """Every authorized_keys file that sshd reads for the account."""
         ...
 
+    async def last_logins(self, node: Node, fingerprints: Sequence[str]) -> KeyLogins:
+        """When these keys last logged in to the node, by its own log. Raises SourceRefused where none can be read."""
+        ...
+
     async def add_key(
         self, node: Node, key: PublicKey, *, password: Secret | None = None, before_write: BeforeWrite = no_matter
     ) -> KeyWrite:
@@ -311,12 +320,14 @@ class InstallsKeys(Protocol):
         fingerprint: str,
         *,
         using: PublicKey | None = None,
+        everywhere: bool = False,
         dry_run: bool = False,
         before_write: BeforeWrite = no_matter,
     ) -> KeyRemoval:
         """Every line about a key out of the files that sshd reads; `using` is the one key to log in with.
 
-        `before_write` as in `add_key`.
+        `everywhere`: out of the node's other accounts too, as far as sudo shows them; their files are called
+        `~root/.ssh/authorized_keys`. `before_write` as in `add_key`.
 
         Raises SourceRefused, with nothing written, for the key that the session came in with and the last usable one.
         """

@@ -13,10 +13,11 @@ from homelab_tui.present.detail_lines import HEADING, Line
 from homelab_tui.present.documents import reading_health
 from homelab_tui.present.job_details import cronjob_lines, job_lines
 from homelab_tui.present.jobs import reason
-from homelab_tui.present.key_details import account_lines, unknown_key_lines
+from homelab_tui.present.key_details import account_lines
 from homelab_tui.present.switches import switch_lines
 from homelab_tui.present.table import printable
 from homelab_tui.present.times import age, since, size, watts
+from homelab_tui.present.unknown_keys import unknown_key_lines
 
 
 def details(state: LabState, key: str, now: datetime) -> tuple[str, Text] | None:
@@ -29,8 +30,11 @@ def details(state: LabState, key: str, now: datetime) -> tuple[str, Text] | None
         return _power(state, kind, name, now)
     if kind == "account":
         return printable(f"Account {name}"), _text(account_lines(state, name, now))
+    if kind == "found":
+        name = name.partition(":")[0]
+        return printable(f"Account {name}"), _text(account_lines(state, name, now))
     if kind == "unknown":
-        lines = unknown_key_lines(state, name)
+        lines = unknown_key_lines(state, name, now)
         return (printable(f"Key {name}"), _text(lines)) if lines else None
     if kind == "job":
         job = next((job for job in state.jobs.jobs if str(job.id) == name), None)

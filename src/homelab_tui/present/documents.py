@@ -6,7 +6,7 @@ from datetime import datetime
 
 from homelab_tui.config.model import Config
 from homelab_tui.domain.jobs import CronJob, Job
-from homelab_tui.domain.keys import AccountKeys, PublicKey
+from homelab_tui.domain.keys import AccountKeys
 from homelab_tui.domain.node_findings import fleet, node_findings
 from homelab_tui.domain.nodes import KubeNode, NodeFacts, NodeSpec, drift
 from homelab_tui.domain.operations import Result
@@ -260,53 +260,6 @@ def _number(value: float | None, digits: int) -> float | None:
 
 def _watts(milliwatts: int | None) -> float | None:
     return None if milliwatts is None else round(milliwatts / 1000, 3)
-
-
-def keys_document(state: LabState, now: datetime) -> Document:
-    """`homelab keys --json`."""
-    mine = {key.fingerprint for key in state.my_keys}
-    host_keys = dict(state.host_keys)
-    nodes = []
-    by_name = {node.name: node for node in state.nodes}
-    for account, reading in state.accounts:
-        value = reading.value
-        host_key = host_keys.get(account)
-        authorized = authorized_fingerprints(value) if value else None
-        node = by_name.get(account.rpartition("@")[2])
-        nodes.append(
-            {
-                "name": node.name if node else account,
-                "account": value.account if value else (account.rpartition("@")[0] or (node.user if node else None)),
-                "health": health_document(account_health(reading, now)),
-                "host_key": host_key.state.value if host_key else None,
-                "password_login": value.password_login if value else None,
-                "sudo": value.sudo if value else None,
-                "authorized": authorized,
-                "unknown": [fp for fp in authorized if fp not in mine] if authorized is not None else None,
-                "cells": [
-                    {"fingerprint": c.fingerprint, "state": c.state.value, "line": c.line, "options": c.options or None}
-                    for c in (value.cells if value else ())
-                ],
-                "problems": list(value.problems) if value else ([reading.problem] if reading.problem else []),
-            }
-        )
-    return {"taken_at": rfc3339(now), "keys": [key_document(key) for key in state.my_keys], "nodes": nodes}
-
-
-def authorized_fingerprints(account: AccountKeys) -> list[str]:
-    """Each key found, once, in the file's order."""
-    return list(dict.fromkeys(cell.fingerprint for cell in account.cells))
-
-
-def key_document(key: PublicKey) -> Document:
-    """One key of mine."""
-    return {
-        "fingerprint": key.fingerprint,
-        "type": key.type,
-        "bits": key.bits,
-        "comment": key.comment or None,
-        "path": key.path or None,
-    }
 
 
 def results_document(results: Iterable[Result], *, dry_run: bool) -> Document:

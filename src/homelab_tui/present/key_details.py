@@ -1,11 +1,11 @@
-"""Detail screens of the Keys pane: one account, one key that nobody knows."""
+"""The detail screen of an account in the Keys pane."""
 
 from datetime import datetime
 
-from homelab_tui.domain.keys import PublicKey
+from homelab_tui.domain.keys import AccountKeys, KeyCell, PublicKey
 from homelab_tui.domain.state import LabState
 from homelab_tui.present.detail_lines import HEADING, Line
-from homelab_tui.present.keys import unknown_keys
+from homelab_tui.present.keys import found_accounts
 from homelab_tui.present.times import since
 
 
@@ -19,6 +19,7 @@ def account_lines(state: LabState, account: str, now: datetime) -> list[Line]:
         ("problem", reading.problem if reading and reading.problem else "none"),
         ("host key", f"{host_key.state.value}: {host_key.key_type} {host_key.fingerprint}" if host_key else None),
         ("known at", host_key.known_at if host_key else None),
+        ("the way there", _way(state, account)),
     ]
     if value is None:
         return lines
@@ -26,23 +27,45 @@ def account_lines(state: LabState, account: str, now: datetime) -> list[Line]:
     lines += [
         ("account", f"{value.account} ({value.home})"),
         ("server", value.server_version),
-        ("password login", {True: "offered", False: "off", None: None}[value.password_login]),
+        ("methods offered", ", ".join(value.methods) or None),
+        ("password login", _password_words(value)),
         ("passwordless sudo", {True: "yes", False: "no", None: None}[value.sudo]),
         ("logged in with", value.login_fingerprint),
         ("Keys that are there", HEADING),
     ]
-    for cell in value.cells:
-        who = (
-            f"mine: {mine[cell.fingerprint]}"
-            if cell.fingerprint in mine
-            else f"UNKNOWN: {cell.comment or 'no comment'}"
-        )
-        lines.append((f"line {cell.line} {cell.state.value}", f"{cell.type} {cell.fingerprint}  {who}"))
-        if cell.options:
-            lines.append(("", f"options: {cell.options}"))
+    lines += _cell_lines(value.cells, mine)
+    for other in found_accounts(state, value, account):
+        lines += [(f"Keys of {other.account}, on the same node", HEADING), *_cell_lines(other.cells, mine)]
+        lines += [("problem", problem) for problem in other.problems]
     lines += [("problem", problem) for problem in value.problems]
     lines += [("My keys", HEADING), *my_key_lines(state.my_keys, now)]
     return lines
+
+
+def _cell_lines(cells: tuple[KeyCell, ...], mine: dict[str, str]) -> list[Line]:
+    lines: list[Line] = []
+    for cell in cells:
+        who = mine.get(cell.fingerprint)
+        name = f"UNKNOWN: {cell.comment or 'no comment'}" if who is None else f"mine: {who}"
+        lines.append((f"line {cell.line} {cell.state.value}", f"{cell.type} {cell.fingerprint}  {name}"))
+        if cell.options:
+            lines.append(("", f"options: {cell.options}"))
+    return lines
+
+
+def _way(state: LabState, account: str) -> str | None:
+    hops = next((hops for name, hops in state.ways if name == account), None)
+    if hops is None:
+        return None
+    return " → ".join((*hops, account.rpartition("@")[2])) if hops else "direct"
+
+
+def _password_words(value: AccountKeys) -> str | None:
+    offered = {True: "offered", False: "off", None: None}[value.password_login]
+    said = {True: "yes", False: "no", None: None}[value.password_by_config]
+    if offered is None or said is None:
+        return offered
+    return f"{offered} (sshd -T says {said})"
 
 
 def my_key_lines(keys: tuple[PublicKey, ...], now: datetime) -> list[Line]:
@@ -61,20 +84,3 @@ def _my_key(key: PublicKey, now: datetime) -> str:
     if key.in_agent:
         words.append("in the agent")
     return ", ".join(words)
-
-
-def unknown_key_lines(state: LabState, fingerprint: str) -> list[Line]:
-    """A key that is none of mine: what it says of itself, and every place it opens. Empty when it is gone."""
-    key = next((key for key in unknown_keys(state) if key.fingerprint == fingerprint), None)
-    if key is None:
-        return []
-    lines: list[Line] = [
-        ("fingerprint", key.fingerprint),
-        ("type", key.type),
-        ("comment", f"{key.comment or 'none'} (a claim: anybody can write it)"),
-    ]
-    for account, cell in key.found:
-        lines.append((account, f"{cell.file} line {cell.line}: {cell.state.value}"))
-        if cell.options:
-            lines.append(("", f"options: {cell.options}"))
-    return lines

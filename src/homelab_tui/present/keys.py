@@ -1,16 +1,17 @@
 """Rows of the Keys pane: accounts against my keys."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePath
 
-from homelab_tui.domain.keys import AccountKeys, CellState, HostKey, KeyCell, PublicKey
+from homelab_tui.domain.keys import AccountKeys, FoundAccount, HostKey, PublicKey
 from homelab_tui.domain.reading import HealthState, Reading
 from homelab_tui.domain.state import LabState
-from homelab_tui.present.documents import account_health, authorized_fingerprints
+from homelab_tui.present.documents import account_health
+from homelab_tui.present.key_documents import authorized_fingerprints
 from homelab_tui.present.operations import operation_cell, operation_note
 from homelab_tui.present.table import Cell, Column, Row, printable
+from homelab_tui.present.unknown_keys import unknown_keys, unknown_row
 from homelab_tui.present.words import CELLS, HOST_KEYS, NOTHING, state_cell
 
 _BLANK = Cell("", sort="")
@@ -45,59 +46,37 @@ def rows(state: LabState, now: datetime) -> tuple[Row, ...]:
     """One row an account, in the configuration's order; under them one row for each key that nobody knows."""
     host_keys = dict(state.host_keys)
     mine = {key.fingerprint for key in state.my_keys}
-    accounts = tuple(
-        _account_row(state, account, reading, host_keys.get(account), mine, now) for account, reading in state.accounts
-    )
-    return accounts + tuple(_unknown_row(state, key) for key in unknown_keys(state))
-
-
-@dataclass(frozen=True, slots=True)
-class UnknownKey:
-    """A key that is none of mine, and where it is."""
-
-    fingerprint: str
-    type: str
-    comment: str
-    found: tuple[tuple[str, KeyCell], ...]
-    """Account and the cell there."""
-
-    @property
-    def accounts(self) -> tuple[str, ...]:
-        """Where it is."""
-        return tuple(account for account, _ in self.found)
-
-
-def unknown_keys(state: LabState) -> tuple[UnknownKey, ...]:
-    """Keys found on nodes that are none of mine, in the order they are met."""
-    mine = {key.fingerprint for key in state.my_keys}
-    found: dict[str, list[tuple[str, KeyCell]]] = {}
+    accounts: list[Row] = []
     for account, reading in state.accounts:
-        for cell in reading.value.cells if reading.value else ():
-            if cell.fingerprint not in mine:
-                found.setdefault(cell.fingerprint, []).append((account, cell))
-    return tuple(
-        UnknownKey(mark, where[0][1].type, next((cell.comment for _, cell in where if cell.comment), ""), tuple(where))
-        for mark, where in found.items()
-    )
+        accounts.append(_account_row(state, account, reading, host_keys.get(account), mine, now))
+        accounts += (_found_row(state, account, other, mine) for other in found_accounts(state, reading.value, account))
+    return (*accounts, *(unknown_row(state, key, now) for key in unknown_keys(state)))
 
 
-def _unknown_row(state: LabState, key: UnknownKey) -> Row:
-    """ "Who is this?": its comment is a stranger's claim, its fingerprint is not."""
-    where = ", ".join(
-        account if cell.state is CellState.PRESENT else f"{account} ({cell.state.value})" for account, cell in key.found
-    )
-    # Short: a long name in the first column would push the columns of my keys out of a narrow pane.
-    claim = printable(key.comment or "no comment", 12)
+def found_accounts(state: LabState, value: AccountKeys | None, account: str) -> tuple[FoundAccount, ...]:
+    """The other accounts of a node that hold keys, without those that the configuration names itself."""
+    named = {reading.value.account for name, reading in state.accounts if reading.value and is_beside(name, account)}
+    return tuple(other for other in (value.others if value else ()) if other.account not in named)
+
+
+def is_beside(name: str, account: str) -> bool:
+    """Whether two accounts are on one node."""
+    return name.rpartition("@")[2] == account.rpartition("@")[2]
+
+
+def _found_row(state: LabState, account: str, found: FoundAccount, mine: set[str]) -> Row:
+    """Another account of the node above, seen by root: the same keys, nothing that a login of its own would tell."""
+    unknown = [cell for cell in found.cells if cell.fingerprint not in mine]
     cells = (
-        Cell(f"? {claim}", "warning", sort=f"\U0010ffff{key.comment}"),
+        Cell(found.account),
         NOTHING,
-        *(NOTHING for _ in state.my_keys),
+        *(_key_cell(found, key.fingerprint) for key in state.my_keys),
+        _unknown_count(len(unknown)),
         NOTHING,
         NOTHING,
-        NOTHING,
-        Cell(f"who is this? on {where}: {key.fingerprint}", "warning"),
+        Cell(found.problems[0], "warning") if found.problems else _BLANK,
     )
-    return Row(key=f"unknown:{key.fingerprint}", cells=cells)
+    return Row(key=f"found:{account}:{found.account}", cells=cells, level=1)
 
 
 def _account_row(
@@ -117,7 +96,7 @@ def _account_row(
         Cell(account),
         busy or (NOTHING if host_key is None else state_cell(HOST_KEYS[host_key.state], host_key.state.value)),
         *(_key_cell(value, key.fingerprint) for key in state.my_keys),
-        NOTHING if value is None else Cell(str(len(unknown)), "warning" if unknown else "dim", sort=len(unknown)),
+        NOTHING if value is None else _unknown_count(len(unknown)),
         _switch(value.password_login if value else None, on="on", off="off", bad=True),
         _switch(value.sudo if value else None, on="yes", off="no", bad=False),
         operation_note(state.operations, targets, now) or _note(reading, value),
@@ -126,13 +105,17 @@ def _account_row(
     return Row(key=f"account:{account}", cells=cells, dim=stale and busy is None)
 
 
-def _key_cell(account: AccountKeys | None, fingerprint: str) -> Cell:
-    """Never "absent" for an account that was not read."""
+def _unknown_count(count: int) -> Cell:
+    return Cell(str(count), "warning" if count else "dim", sort=count)
+
+
+def _key_cell(account: AccountKeys | FoundAccount | None, fingerprint: str) -> Cell:
+    """Never "absent" for an account that was not read, or of which a file could not be."""
     if account is None:
         return Cell("? unread", "dim")
     found = [cell for cell in account.cells if cell.fingerprint == fingerprint]
     if not found:
-        return Cell("· absent", "dim")
+        return Cell("? unreadable", "warning") if account.unread else Cell("· absent", "dim")
     return state_cell(CELLS[found[0].state], found[0].state.value)
 
 

@@ -9,9 +9,9 @@ from homelab_tui.domain.poe import budget_mw, drawn_mw, reserved_mw
 from homelab_tui.domain.state import LabState, NodeView
 from homelab_tui.present.incidents import rows as incident_rows
 from homelab_tui.present.jobs import reason
-from homelab_tui.present.keys import unknown_keys
 from homelab_tui.present.table import printable
 from homelab_tui.present.times import age, local, since, size, until, watts
+from homelab_tui.present.unknown_keys import unknown_keys
 
 _READY = {True: "Ready", False: "NotReady", None: "unknown"}
 _SPECIAL = str.maketrans({character: "\\" + character for character in "\\`*_{}[]<>()#|!~&"})

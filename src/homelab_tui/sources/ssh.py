@@ -6,6 +6,7 @@ and `ssh_commands`; what is run on a node is in `ssh_scripts` and `probe`.
 
 import secrets
 import socket
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +25,7 @@ from homelab_tui.domain.keys import (
     BeforeWrite,
     HostKey,
     HostKeyState,
+    KeyLogins,
     KeyRecipe,
     KeyRemoval,
     KeyWrite,
@@ -43,7 +45,9 @@ from homelab_tui.sources.ssh_account import AccountReading, account_keys, file_f
 from homelab_tui.sources.ssh_administration import Administers
 from homelab_tui.sources.ssh_agent import running_agent
 from homelab_tui.sources.ssh_connection import Arrival
+from homelab_tui.sources.ssh_last_logins import read_last_logins
 from homelab_tui.sources.ssh_login import LoggedIn, Signer, offer_key, signer_of
+from homelab_tui.sources.ssh_other_accounts import is_theirs, remove_elsewhere, restore_elsewhere
 from homelab_tui.sources.ssh_power import ask_for_reboot
 from homelab_tui.sources.ssh_removals import Removals, remove_key, restore_file
 from homelab_tui.sources.ssh_sessions import Session, Sessions
@@ -79,6 +83,10 @@ class SshSource(Administers):
                 return False
             raise
         return True
+
+    async def way(self, node: Node) -> tuple[str, ...]:
+        """The jump hosts on the way to the node, the first one first; empty for a direct one."""
+        return await self._sessions.way(node)
 
     async def probe(self, node: Node) -> NodeFacts:
         """What the node says of itself, by one read-only script."""
@@ -172,6 +180,11 @@ class SshSource(Administers):
 
         return await self._sessions.with_session(node, body)
 
+    async def last_logins(self, node: Node, fingerprints: Sequence[str]) -> KeyLogins:
+        """When these keys last logged in to the node, by its own log. Raises SourceRefused where none can be read."""
+        wanted = tuple(fingerprints)
+        return await self._sessions.with_session(node, lambda session: read_last_logins(session, wanted), commands=4)
+
     async def add_key(
         self, node: Node, key: PublicKey, *, password: Secret | None = None, before_write: BeforeWrite = no_matter
     ) -> KeyWrite:
@@ -202,10 +215,13 @@ class SshSource(Administers):
         fingerprint: str,
         *,
         using: PublicKey | None = None,
+        everywhere: bool = False,
         dry_run: bool = False,
         before_write: BeforeWrite = no_matter,
     ) -> KeyRemoval:
         """Takes every line about a key out of the files that sshd reads; `using` is the one key to log in with.
+
+        `everywhere`: out of the node's other accounts too, as far as sudo shows them.
 
         Raises SourceRefused where that could lock the account; then nothing was written.
         """
@@ -213,6 +229,8 @@ class SshSource(Administers):
 
         def body(session: Session) -> KeyRemoval:
             removal, reading = remove_key(session, fingerprint, removals, dry_run=dry_run)
+            if everywhere:
+                removal = remove_elsewhere(session, reading, fingerprint, removals, removal, dry_run=dry_run)
             self._told(node, session, reading)
             return removal
 
@@ -231,6 +249,8 @@ class SshSource(Administers):
         """
 
         def body(session: Session) -> KeyWrite:
+            if is_theirs(file):
+                return restore_elsewhere(session, file, left_sha256, before)
             write, reading = restore_file(session, file, left_sha256, before)
             self._told(node, session, reading)
             return write

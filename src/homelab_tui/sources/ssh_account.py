@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from homelab_tui.domain.authorized_keys import merge_cells, read_cells
+from homelab_tui.domain.dropbear import as_dropbear_reads
 from homelab_tui.domain.errors import SourceError, SourceGarbled, SourceRefused
-from homelab_tui.domain.keys import AccountKeys, KeyCell
+from homelab_tui.domain.keys import AccountKeys, FoundAccount, KeyCell
 from homelab_tui.domain.strict_modes import PathMode, strict_modes_faults
+from homelab_tui.sources.ssh_account_script import DROPBEAR_ROOT_FILE, is_dropbear
 from homelab_tui.sources.ssh_commands import Output
 from homelab_tui.sources.ssh_limits import PASSWORD_METHODS
 from homelab_tui.sources.ssh_routes import printable
@@ -46,6 +48,10 @@ class AccountReading:
     files: tuple[FileReading, ...]
     sshd: tuple[tuple[str, str], ...] = ()
     """What `sshd -T -C` says, keyword by keyword; empty where it may not be asked."""
+    others: tuple["AccountReading", ...] = ()
+    """The node's other accounts that hold keys, as root saw them; empty without sudo."""
+    by_sftp: bool = False
+    """Read as files over SFTP, because the account runs no commands: no lock, no clock of the node's."""
 
     def setting(self, keyword: str) -> str | None:
         """One setting of sshd's, lower case; None when unknown."""
@@ -58,10 +64,15 @@ class AccountReading:
         Raises SourceRefused when sshd reads no file there.
         """
         for file in self.files:
-            if not file.name.startswith("/") or file.name.startswith(self.home.rstrip("/") + "/"):
+            if self.may_write(file.name):
                 return file
         where = ", ".join(file.name for file in self.files) or "no file at all"
         raise SourceRefused(f"sshd reads the account's keys from {where}, not from its home: add the key there by hand")
+
+    def may_write(self, name: str) -> bool:
+        """Whether a file is the account's own: inside its home, or where OpenWrt's dropbear reads root's keys."""
+        inside = not name.startswith("/") or name.startswith(self.home.rstrip("/") + "/")
+        return inside or (self.uid == 0 and name == DROPBEAR_ROOT_FILE)
 
 
 def parse_account(output: Output, where: str, mark: str) -> AccountReading:
@@ -69,21 +80,32 @@ def parse_account(output: Output, where: str, mark: str) -> AccountReading:
     words = list(_marked(output.stdout, mark))
     if not any(word == "DONE" for word, _ in words):
         raise no_answer(output, where)
-    said = dict(reversed(words))
+    begins = [position for position, (word, _) in enumerate(words) if word == "OTHER"]
+    own = words[: begins[0]] if begins else words
+    said = dict(reversed(own))
     try:
         seconds, zone = said["CLOCK"].split()
-        return AccountReading(
+        reading = AccountReading(
             user=said["USER"],
             uid=int(said["UID"]),
             home=said["HOME"],
             clock=datetime.fromtimestamp(int(seconds), UTC),
             utc_offset=_offset(zone),
             sudo=said.get("SUDO") == "yes",
-            files=tuple(_files(words)),
-            sshd=tuple(_setting(text) for word, text in words if word == "CONF"),
+            files=tuple(_files(own)),
+            sshd=tuple(_setting(text) for word, text in own if word == "CONF"),
         )
+        ends = (*begins[1:], len(words)) if begins else ()
+        others = (_other(reading, words[begin:end]) for begin, end in zip(begins, ends, strict=True))
+        return replace(reading, others=tuple(others))
     except (KeyError, ValueError, OverflowError, binascii.Error) as error:
         raise SourceGarbled(f"{where}: what the account says about itself cannot be read") from error
+
+
+def _other(reading: AccountReading, words: list[tuple[str, str]]) -> AccountReading:
+    """Another account of the node: the clock and sshd's settings are the same."""
+    uid, user, home = words[0][1].split(" ", 2)
+    return replace(reading, user=user, uid=int(uid), home=home, sudo=False, files=tuple(_files(words)))
 
 
 def account_keys(
@@ -94,33 +116,54 @@ def account_keys(
     login_fingerprint: str | None,
 ) -> AccountKeys:
     """The account in the domain's words."""
-    cells: list[tuple[KeyCell, ...]] = []
-    problems: list[str] = []
-    for file in reading.files:
-        faults = file_faults(reading, file, server_version)
-        problems.extend(fault for fault in faults if fault not in problems)
-        if file.data is not None:
-            found, wrong = read_cells(
-                file.data, reading.clock, reading.utc_offset, file=file.name, ignored=bool(faults)
-            )
-            cells.append(found)
-            problems.extend(wrong)
-    if reading.setting("pubkeyauthentication") == "no":
-        problems.append("sshd takes no keys at all (PubkeyAuthentication no)")
+    found = keys_found(reading, server_version)
+    problems = list(found.problems)
     if reading.setting("authorizedkeyscommand") not in (None, "none"):
         problems.append("sshd also asks a program for keys (AuthorizedKeysCommand); those are not shown")
+    if reading.by_sftp:
+        problems.append("it runs no commands (SFTP only): read and written as files, without a lock")
     first = next((file for file in reading.files if file.data is not None), None)
+    by_config = _password_by_config(reading)
+    offered = bool(PASSWORD_METHODS.intersection(methods)) if methods else None
+    if offered and by_config is False:
+        problems.append("passwords are off in sshd's files, but it still offers them: reload it")
     return AccountKeys(
         account=reading.user,
         home=reading.home,
-        cells=merge_cells(cells),
+        cells=found.cells,
         problems=tuple(problems),
+        unread=found.unread,
         file_sha256=None if first is None or first.data is None else hashlib.sha256(first.data).hexdigest(),
-        password_login=_password_login(reading, methods),
-        sudo=reading.sudo,
+        methods=methods,
+        password_login=by_config if offered is None else offered,
+        password_by_config=by_config,
+        sudo=None if reading.by_sftp else reading.sudo,
         server_version=server_version or None,
         login_fingerprint=login_fingerprint,
+        others=tuple(keys_found(other, server_version) for other in reading.others),
     )
+
+
+def keys_found(reading: AccountReading, server_version: str) -> FoundAccount:
+    """The keys of one account, from all files that the server reads for it."""
+    dropbear = is_dropbear(server_version)
+    takes_no_keys = reading.setting("pubkeyauthentication") == "no"
+    cells: list[tuple[KeyCell, ...]] = []
+    problems: list[str] = ["sshd takes no keys at all (PubkeyAuthentication no)"] if takes_no_keys else []
+    for file in reading.files:
+        faults = file_faults(reading, file, server_version)
+        problems.extend(fault for fault in faults if fault not in problems)
+        if file.data is None:
+            continue
+        ignored = bool(faults) or takes_no_keys
+        found, wrong = read_cells(file.data, reading.clock, reading.utc_offset, file=file.name, ignored=ignored)
+        if dropbear:
+            found, refused = as_dropbear_reads(found, file.data)
+            wrong = (*wrong, *refused)
+        cells.append(found)
+        problems.extend(wrong)
+    unread = tuple(file.name for file in reading.files if file.data is None and file.trouble in _UNREAD)
+    return FoundAccount(reading.user, reading.home, merge_cells(cells), tuple(problems), unread)
 
 
 def file_faults(reading: AccountReading, file: FileReading, server_version: str) -> tuple[str, ...]:
@@ -172,11 +215,11 @@ def _files(words: list[tuple[str, str]]) -> Iterator[FileReading]:
 
 
 def _told(file: FileReading, word: str, text: str) -> FileReading:
-    if word == "B64":
+    if word in ("B64", "HEX"):
         encoded, _, end = text.rpartition(" ")
         if end != "END":
             raise ValueError("cut short")
-        return replace(file, data=base64.b64decode(encoded, validate=True))
+        return replace(file, data=base64.b64decode(encoded, validate=True) if word == "B64" else bytes.fromhex(encoded))
     if word == "STAT":
         return replace(file, chain=(*file.chain, _path_mode(text)))
     if word in _TROUBLES:
@@ -188,8 +231,9 @@ _TROUBLES = {
     "DANGLING": "is a link that leads nowhere",
     "NOTREG": "is not a plain file, so sshd ignores it",
     "UNREADABLE": "cannot be read by the account, and so not by sshd either",
-    "TOOBIG": "is larger than 1 MB; homelab does not read it",
+    "TOOBIG": "is too large; homelab does not read it",
 }
+_UNREAD = (_TROUBLES["UNREADABLE"], _TROUBLES["TOOBIG"])
 
 
 def _path_mode(text: str) -> PathMode:
@@ -211,9 +255,7 @@ def _offset(zone: str) -> timedelta:
     return -offset if match[1] == "-" else offset
 
 
-def _password_login(reading: AccountReading, methods: tuple[str, ...]) -> bool | None:
-    """What the server offered at this login; where it let everybody in without a word, what sshd's settings say."""
-    if methods:
-        return bool(PASSWORD_METHODS.intersection(methods))
+def _password_by_config(reading: AccountReading) -> bool | None:
+    """What `sshd -T` says; None where it may not be asked."""
     settings = (reading.setting("passwordauthentication"), reading.setting("kbdinteractiveauthentication"))
     return None if settings == (None, None) else "yes" in settings

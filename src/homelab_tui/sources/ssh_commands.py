@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from homelab_tui.domain.errors import SourceError, SourceGarbled, SourceRefused, SourceTimeout, SourceUnreachable
 from homelab_tui.sources.ssh_limits import MAX_OUTPUT_BYTES, Deadline
@@ -27,6 +27,19 @@ class Output:
     stderr: bytes
     exit_status: int | None
     """None when the server gave none (a signal, a lost link)."""
+
+
+class RunsCommands(Protocol):
+    """Where one command after the other can be run: a session, or another account of its node."""
+
+    @property
+    def where(self) -> str:
+        """Its name in messages."""
+        ...
+
+    def run(self, command: str, stdin: bytes = b"") -> Output:
+        """One command, all of its input and output."""
+        ...
 
 
 def run_command(

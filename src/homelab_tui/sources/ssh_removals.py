@@ -31,8 +31,10 @@ class Removals:
         pending, self.pending = self.pending, None
         if pending is None:
             return
-        data = next((file.data for file in reading.files if file.name == pending.file), None)
-        if data == pending.after:
+        known = {file.name: file.data for file in reading.files}
+        for other in reading.others:
+            known |= {f"~{other.user}/{file.name}": file.data for file in other.files}
+        if known.get(pending.file) == pending.after:
             self.done.append(pending)
 
 
@@ -48,17 +50,17 @@ def remove_key(
     for attempt in range(MAX_WRITE_TRIES):
         reading = read_account(session)
         removals.settle(reading)
-        found = [(file, _lines(file, mark)) for file in reading.files]
+        found = [(file, lines_of_key(file, mark)) for file in reading.files]
         found = [(file, there) for file, there in found if there]
         lines = lines or tuple(
-            f"{file.name} line {line.number}: {_shown(line)}" for file, there in found for line in there
+            f"{file.name} line {line.number}: {shown_line(line)}" for file, there in found for line in there
         )
         if not found:
             return _ended(removals, lines), reading
         after = {file.name: without_key(file.data or b"", there[0].blob) for file, there in found}
         _demand_safe(session, reading, mark, after)
         if dry_run:
-            return KeyRemoval(_words(lines, "would remove"), lines), reading
+            return KeyRemoval(removed_words(lines, "would remove"), lines), reading
         for file, _ in found:
             try:
                 if not _swap(session, file, after[file.name], removals):
@@ -67,7 +69,7 @@ def remove_key(
                 if removals.pending is not None or not removals.done:
                     raise
                 done = tuple(removals.done)
-                return KeyRemoval(_words(lines, "removed only in part"), lines, done, str(error)), reading
+                return KeyRemoval(removed_words(lines, "removed only in part"), lines, done, str(error)), reading
         else:
             return _ended(removals, lines), reading
         session.wait(random.uniform(0.01, 0.05) * (attempt + 1))  # noqa: S311 - jitter, not a secret
@@ -114,7 +116,7 @@ def _swap(session: Session, file: FileReading, after: bytes, removals: Removals)
 
 
 def _demand_safe(session: Session, reading: AccountReading, mark: str, after: dict[str, bytes]) -> None:
-    outside = [name for name in after if name.startswith("/") and not name.startswith(reading.home.rstrip("/") + "/")]
+    outside = [name for name in after if not reading.may_write(name)]
     if outside:
         raise SourceRefused(f"{session.where}: the key is in {outside[0]}, outside the home; take it out there by hand")
     if session.login.fingerprint == mark:
@@ -138,18 +140,20 @@ def _lock_out(session: Session, reading: AccountReading, after: dict[str, bytes]
     )
 
 
-def _lines(file: FileReading, mark: str) -> list[Line]:
-    """The lines about a key, whatever their options; not those that make it an authority."""
+def lines_of_key(file: FileReading, mark: str) -> list[Line]:
+    """The lines of a file about a key, whatever their options; not those that make it an authority."""
     lines = parse_authorized_keys(file.data or b"")
     return [line for line in lines if line.blob and not line.options.is_ca and fingerprint(line.blob) == mark]
 
 
-def _shown(line: Line) -> str:
+def shown_line(line: Line) -> str:
+    """A line as a person recognises it."""
     options = f"{line.options_text} " if line.options_text else ""
     return printable(f"{options}{line.key_type} … {line.comment}", 120)
 
 
-def _words(lines: tuple[str, ...], verb: str) -> str:
+def removed_words(lines: tuple[str, ...], verb: str) -> str:
+    """What happened to which lines."""
     return f"{verb}: {'; '.join(lines)}"
 
 
@@ -157,4 +161,6 @@ def _ended(removals: Removals, lines: tuple[str, ...]) -> KeyRemoval:
     if not removals.done:
         return KeyRemoval("not there")
     files = ", ".join(write.file for write in removals.done)
-    return KeyRemoval(_words(lines, "removed") if lines else f"removed from {files}", lines, tuple(removals.done))
+    return KeyRemoval(
+        removed_words(lines, "removed") if lines else f"removed from {files}", lines, tuple(removals.done)
+    )

@@ -1,4 +1,4 @@
-"""The shell that runs on a node: one script that reads an account, one that swaps an authorized_keys file.
+"""The shell that swaps an authorized_keys file on a node; the one that reads an account is in `ssh_account_script`.
 
 POSIX sh and nothing newer, for busybox too. Whatever a login shell, an rc file or a message of the day prints around
 it is harmless: only what follows a marker counts.
@@ -8,75 +8,6 @@ import secrets
 
 MARK = "@@HL"
 """Begins every line that counts; a random word of each run follows, which no start file can print by accident."""
-
-_READ_ACCOUNT = r"""
-main() {
-LC_ALL=C; export LC_ALL; umask 077; set -f
-PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin; export PATH
-say() { printf '\n@@HL %s\n' "$*"; }
-u=$(id -un); i=$(id -u); home=$(cd 2>/dev/null && pwd -P) || home=
-say USER "$u"; say UID "$i"; say HOME "$HOME"
-say CLOCK "$(date +%s) $(date +%z)"
-s=no
-if [ "$i" = 0 ]; then s=; say SUDO yes
-elif ! command -v sudo >/dev/null 2>&1; then say SUDO no
-elif sudo -n true >/dev/null 2>&1; then s='sudo -n'; say SUDO yes
-else say SUDO no; fi
-conf=; files='.ssh/authorized_keys .ssh/authorized_keys2'
-if [ "$s" != no ] && command -v sshd >/dev/null 2>&1; then
-  from=${SSH_CONNECTION%% *}; from=${from:-127.0.0.1}
-  conf=$($s "$(command -v sshd)" -T -C "user=$u,host=$from,addr=$from" 2>/dev/null) || conf=
-  found=$(printf '%s\n' "$conf" | sed -n 's/^authorizedkeysfile //p')
-  [ -z "$found" ] || files=$found
-  printf '%s\n' "$conf" |
-  grep -E '^(authorizedkeys|strictmodes|pubkeyauth|passwordauth|kbdinteractive|permitroot)' |
-  while read -r line; do say CONF "$line"; done
-fi
-expand() {
-  r=$1; o=
-  while [ -n "$r" ]; do
-    case $r in
-      %%*) o=$o%; r=${r#??} ;;
-      %h*) o=$o$HOME; r=${r#??} ;;
-      %u*) o=$o$u; r=${r#??} ;;
-      %U*) o=$o$i; r=${r#??} ;;
-      *) o=$o${r%"${r#?}"}; r=${r#?} ;;
-    esac
-  done
-  printf %s "$o"
-}
-members() {
-  { getent group "$1" | cut -d: -f4 | tr , '\n'; getent passwd | awk -F: -v g="$1" '$4 == g { print $1 }'; } |
-  sort -u | tr '\n' ',' 2>/dev/null
-}
-look() {
-  f=$1; case $f in /*) p=$f ;; *) p=$HOME/$f ;; esac
-  say FILE "$f"
-  if [ ! -e "$p" ]; then
-    if [ -L "$p" ]; then say DANGLING; else [ -x "${p%/*}" ] || [ ! -e "${p%/*}" ] || say UNREADABLE; fi
-    d=${p%/*}; [ -d "$d" ] || return 0
-  else
-    d=$(readlink -f "$p") || d=$p
-    if [ ! -f "$p" ]; then say NOTREG
-    elif [ ! -r "$p" ]; then say UNREADABLE
-    elif [ "$(wc -c <"$p")" -gt 1000000 ]; then say TOOBIG
-    else printf '\n@@HL B64 '; base64 <"$p" | tr -d '\n'; printf ' END\n'; fi
-  fi
-  while :; do
-    line=$(stat -c '%u %g %a' "$d" 2>/dev/null) || break
-    case $line in
-      *[2367]?) g=${line#* }; say STAT "$line $(members "${g%% *}") $d" ;;
-      *) say STAT "$line - $d" ;;
-    esac
-    [ "$d" != "$home" ] && [ "$d" != / ] || break
-    d=$(dirname "$d")
-  done
-}
-for f in $files; do [ "$f" = none ] || look "$(expand "$f")"; done
-say DONE
-}
-main </dev/null
-"""
 
 # On ONE line for tcsh, no single quote and no exclamation mark inside, no leading exec (rbash). Arguments: the hash
 # of the bytes as they were read (or "none"), the hash and length of the new bytes, the file, the mark. New bytes on
@@ -147,21 +78,16 @@ def new_mark() -> str:
     return f"{MARK}{secrets.token_hex(8)}"
 
 
-def read_account_script(mark: str) -> bytes:
-    """The script that reads an account, for `sh -s`."""
-    return _READ_ACCOUNT.replace("@@HL", mark).encode()
-
-
 def swap_command(old_sha256: str | None, new_sha256: str | None, length: int, file: str, mark: str) -> str:
     """The command line that swaps a file; without a new hash it takes the file away.
 
     `file` is relative to the home, or absolute inside it.
     """
-    return f"sh -c '{SWAP_FILE}' hl {old_sha256 or 'none'} {new_sha256 or 'none'} {length} {_quoted(file)} {mark}"
+    return f"sh -c '{SWAP_FILE}' hl {old_sha256 or 'none'} {new_sha256 or 'none'} {length} {shell_word(file)} {mark}"
 
 
-def _quoted(word: str) -> str:
-    """A word for any login shell. Only plain path characters get through: tcsh and fish differ about the rest."""
+def shell_word(word: str) -> str:
+    """A word for any login shell, quoted. Raises ValueError for all but plain path characters: tcsh and fish differ."""
     if not word or not all(char.isalnum() or char in "/._-+@%:," for char in word) or word.startswith("-"):
         raise ValueError(f"no path that is safe in every shell: {word!r}")
     return f"'{word}'"

@@ -102,6 +102,10 @@ class Sessions:
         """Blocking work that needs no node."""
         return await self._threads.run(work, deadline_s=deadline_s, late=late)
 
+    async def way(self, node: Node) -> tuple[str, ...]:
+        """The jump hosts on the way to the node. Raises as `ssh_routes.Routes.route` does."""
+        return tuple(hop.name for hop in (await self._route(node)).hops[:-1])
+
     async def reach(self, node: Node) -> None:
         """Opens the TCP port of the way's first server, and closes it again. Raises when it does not open."""
         route = await self._route(node)

@@ -12,9 +12,10 @@ from homelab_tui.domain.errors import SourceConflict, SourceError, SourceGarbled
 from homelab_tui.domain.keys import BeforeWrite, KeyWrite, PublicKey
 from homelab_tui.domain.public_keys import key_line
 from homelab_tui.sources.ssh_account import AccountReading, FileReading, file_faults, no_answer, parse_account
-from homelab_tui.sources.ssh_commands import Output
+from homelab_tui.sources.ssh_account_script import is_dropbear, read_account_script
+from homelab_tui.sources.ssh_commands import Output, RunsCommands
 from homelab_tui.sources.ssh_routes import printable
-from homelab_tui.sources.ssh_scripts import SWAP_REFUSALS, new_mark, read_account_script, swap_command
+from homelab_tui.sources.ssh_scripts import SWAP_REFUSALS, new_mark, swap_command
 from homelab_tui.sources.ssh_sessions import Session
 
 MAX_WRITE_TRIES = 12
@@ -33,7 +34,8 @@ class Standing:
 def read_account(session: Session) -> AccountReading:
     """The account, by one command."""
     mark = new_mark()
-    return parse_account(session.run("sh -s", read_account_script(mark)), session.where, mark)
+    script = read_account_script(mark, dropbear=is_dropbear(session.server_version))
+    return parse_account(session.run("sh -s", script), session.where, mark)
 
 
 class Attempts:
@@ -96,7 +98,7 @@ def standing_of(reading: AccountReading, key: PublicKey) -> Standing | None:
     return None
 
 
-def swap(session: Session, file: str, before: bytes | None, after: bytes | None) -> bool:
+def swap(session: RunsCommands, file: str, before: bytes | None, after: bytes | None) -> bool:
     """Replaces a file's bytes if they are still the ones that were read. False when they are not.
 
     Without `after` the file is taken away.
@@ -119,7 +121,7 @@ def swap(session: Session, file: str, before: bytes | None, after: bytes | None)
     raise _refusal(session, output, word, text)
 
 
-def _refusal(session: Session, output: Output, word: str, text: str) -> SourceError:
+def _refusal(session: RunsCommands, output: Output, word: str, text: str) -> SourceError:
     reason = SWAP_REFUSALS.get(word)
     if reason is None:
         return no_answer(output, session.where)

@@ -45,6 +45,8 @@ class KeysPane(KeyChangesPane, KeyNodesPane):
             or before.my_keys_problem != after.my_keys_problem
             or before.host_keys != after.host_keys
             or before.operations != after.operations
+            or before.sightings != after.sightings
+            or [r.value for _, r in before.logins] != [r.value for _, r in after.logins]
             or [(r.value, r.problem) for _, r in before.accounts] != [(r.value, r.problem) for _, r in after.accounts]
         )
 
@@ -66,7 +68,7 @@ class KeysPane(KeyChangesPane, KeyNodesPane):
             return f" (MY KEYS CANNOT BE READ: {state.my_keys_problem})"
         mine = {key.fingerprint for key in state.my_keys}
         strange = sum(
-            any(cell.fingerprint not in mine for cell in reading.value.cells)
+            any(cell.fingerprint not in mine for cell in reading.value.all_cells)
             for _, reading in state.accounts
             if reading.value
         )

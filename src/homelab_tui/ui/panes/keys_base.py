@@ -11,6 +11,7 @@ from homelab_tui.engine.lab import Lab
 from homelab_tui.engine.store import entry
 from homelab_tui.present import keys as present
 from homelab_tui.present.plans import results_sentence
+from homelab_tui.present.unknown_keys import unknown_keys
 from homelab_tui.ui.notices import tell, tell_results
 from homelab_tui.ui.panes.pane import Pane
 from homelab_tui.ui.screens.pick import PickScreen
@@ -74,10 +75,11 @@ class KeysPaneBase(Pane):
 def nodes_of(lab: Lab, keys: Sequence[str]) -> list[Node]:
     """The nodes that these rows are about, in the configuration's order."""
     names = {key.partition(":")[2] for key in keys if key.startswith("account:")}
+    names |= {key.split(":")[1] for key in keys if key.startswith("found:")}
     strange = {key.partition(":")[2] for key in keys if key.startswith("unknown:")}
-    for unknown in present.unknown_keys(lab.store.state):
+    for unknown in unknown_keys(lab.store.state):
         if unknown.fingerprint in strange:
-            names.update(unknown.accounts)
+            names.update(unknown.on)
     return [node for node in lab.config.nodes if node.account in names]
 
 
@@ -88,12 +90,12 @@ def removable_keys(state: LabState, nodes: Sequence[Node]) -> tuple[PublicKey, .
         cell.fingerprint
         for account, reading in state.accounts
         if account in wanted and reading.value
-        for cell in reading.value.cells
+        for cell in reading.value.all_cells
     }
     mine = tuple(key for key in state.my_keys if key.fingerprint in there)
     strange = tuple(
         PublicKey(key.type, b"", key.comment, fingerprint=key.fingerprint)
-        for key in present.unknown_keys(state)
-        if wanted.intersection(key.accounts)
+        for key in unknown_keys(state)
+        if wanted.intersection(key.on)
     )
     return mine + strange
