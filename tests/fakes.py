@@ -140,6 +140,7 @@ class FakeSsh:
         self.removals: dict[str, KeyRemoval | Exception] = {}
         self.proven_as: list[str | None] = []
         """The account of each proof."""
+        self.passwords: dict[str, None | Exception] = {}
         self.proofs: dict[str, Proof | Exception] = {}
         self.trust_says: dict[str, HostKey | Exception] = {}
         self.my_keys: tuple[PublicKey, ...] | Exception = ()
@@ -223,6 +224,13 @@ class FakeSsh:
             before_write(sent)
         await (self.hold.wait() if self.hold else asyncio.sleep(0))
         return _given(write)
+
+    async def change_password(self, node: Node, old: Secret, new: Secret) -> None:
+        """Changed: from now on the account takes what is written."""
+        self.calls.append(("change_password", node.name))
+        await asyncio.sleep(0)
+        _given(self.passwords.get(node.name, None))
+        self.writes.pop(node.name, None)
 
     async def remove_key(
         self,

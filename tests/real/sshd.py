@@ -168,7 +168,7 @@ class Sshd:
             f"PidFile {self.base}/sshd.pid",
             *self._keys_lines(),
             "LogLevel DEBUG1",
-            "UsePAM no",
+            *(() if any(option.startswith("UsePAM") for option in self.options) else ("UsePAM no",)),
             f"StrictModes {'yes' if IS_ROOT else 'no'}",
             *(() if IS_ROOT else (f"SetEnv HOME={self.base}/home",)),
             *self.options,

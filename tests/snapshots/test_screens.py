@@ -17,7 +17,8 @@ from homelab_tui.domain.operations import Operation, OperationState, Plan, PlanS
 from homelab_tui.domain.reading import Reading
 from homelab_tui.ui.app import HomelabApp
 from homelab_tui.ui.screens.confirm import ConfirmScreen
-from homelab_tui.ui.screens.password import PasswordScreen
+from homelab_tui.ui.screens.new_key import NewKeyScreen
+from homelab_tui.ui.screens.password import NewPasswordScreen, PasswordScreen
 from homelab_tui.ui.screens.pick import PickScreen
 from scripts.frozen_lab import NOW, FrozenLab
 from tests.labs import until
@@ -37,7 +38,7 @@ def keys(*names: str) -> Steps:
     return press
 
 
-def opened(make: Callable[[], ConfirmScreen | PickScreen | PasswordScreen]) -> Steps:
+def opened(make: Callable[[], ConfirmScreen | PickScreen | PasswordScreen | NewPasswordScreen | NewKeyScreen]) -> Steps:
     """Open a dialog."""
 
     async def show(app: HomelabApp, pilot: Pilot[int]) -> None:
@@ -90,6 +91,8 @@ SCREENS: dict[str, tuple[tuple[int, int], Steps]] = {
     "plan-typed": (NARROW, opened(lambda: ConfirmScreen(TYPED))),
     "pick": (NARROW, opened(lambda: PickScreen("Push which key?", PICK))),
     "password": (NARROW, opened(lambda: PasswordScreen(("rpi01", "rpi02")))),
+    "new-key": (NARROW, opened(NewKeyScreen)),
+    "new-password": (NARROW, opened(lambda: NewPasswordScreen(("rpi01", "rpi02"), why="nuc01: [/too] short"))),
     "too-small": ((30, 8), keys("1")),
 }
 

@@ -11,7 +11,9 @@ from homelab_tui.config.model import Config, SafetyConfig
 from homelab_tui.domain.errors import (
     CredentialsNeeded,
     HostKeyChanged,
+    PasswordExpired,
     SourceConflict,
+    SourceRefused,
     SourceTimeout,
     SourceUnreachable,
     UsageError,
@@ -427,3 +429,35 @@ async def test_any_pub_file_can_be_pushed(rig: Rig, tmp_path: Path) -> None:
     assert await rig.lab.keys.find("kkato@desk") is KEY
     with pytest.raises(UsageError):
         await rig.lab.keys.find(str(tmp_path / "missing.pub"))
+
+
+# A password that has expired
+
+OLD, NEW = Secret("ubuntu"), Secret("correct horse")
+
+
+async def test_an_expired_password_is_changed_first_when_both_are_given(rig: Rig) -> None:
+    rig.ssh.writes["rpi01"] = PasswordExpired("rpi01: its password has expired")
+    result = await rig.push(answers=PushAnswers(password=OLD, new_password=NEW))
+    assert (result.ok, result.proven) == (True, True)
+    assert "the expired password was changed; one line added" in result.detail
+    order = [name for name, _ in rig.ssh.calls]
+    assert order[:5] == ["host_key", "add_key", "change_password", "add_key", "prove"]
+    assert not rig.lab.keys.wants_new_password(RPI01)
+
+
+async def test_without_a_new_password_the_push_says_what_is_wanted(rig: Rig) -> None:
+    rig.ssh.writes["rpi01"] = PasswordExpired("rpi01: its password has expired")
+    result = await rig.push(answers=PushAnswers(password=OLD))
+    assert (result.ok, result.changed) == (False, False)
+    assert rig.lab.keys.wants_new_password(RPI01)
+    assert rig.ssh.called("change_password") == []
+
+
+async def test_a_new_password_that_is_not_taken_can_be_typed_again(rig: Rig) -> None:
+    rig.ssh.writes["rpi01"] = PasswordExpired("rpi01: its password has expired")
+    rig.ssh.passwords["rpi01"] = SourceRefused("rpi01: the new password was not taken")
+    result = await rig.push(answers=PushAnswers(password=OLD, new_password=NEW))
+    assert (result.ok, result.detail) == (False, "rpi01: the new password was not taken")
+    assert rig.lab.keys.wants_new_password(RPI01)
+    assert rig.pre_images == []

@@ -93,6 +93,16 @@ def ask_secret(prompt: str) -> Secret:
         raise UsageError("there is no terminal to ask on") from error
 
 
+def ask_new_secret(prompt: str, otherwise: str) -> Secret:
+    """A secret that is to be set, typed twice. Raises UsageError, which begins with `otherwise`."""
+    given = ask_secret(prompt)
+    if given != ask_secret("Once more: "):
+        raise UsageError(f"{otherwise}: the two differ")
+    if not given.reveal():
+        raise UsageError(f"{otherwise}: it is empty")
+    return given
+
+
 def _why(error: OSError | UnicodeDecodeError) -> str:
     return error.strerror or "cannot be read" if isinstance(error, OSError) else "is not UTF-8 text"
 

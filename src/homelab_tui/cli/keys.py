@@ -1,25 +1,23 @@
 """`homelab keys`: the matrix, pushing a key, and first contact."""
 
 import argparse
-import asyncio
 from collections.abc import Sequence
 
-from homelab_tui.cli.confirming import ask_yes, can_ask, confirm, declined, password_of
+from homelab_tui.cli.confirming import ask_yes, can_ask, declined
 from homelab_tui.cli.jobs import source_status
 from homelab_tui.cli.keys_listing import print_matrix
 from homelab_tui.cli.output import Exit, fail, print_json, print_results, tell
 from homelab_tui.cli.session import run_with_lab
 from homelab_tui.domain.errors import SourceError, UsageError
-from homelab_tui.domain.keys import HostKey, HostKeyState, PublicKey
+from homelab_tui.domain.keys import HostKey, HostKeyState
 from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.operations import Result
 from homelab_tui.domain.reading import HealthState
 from homelab_tui.domain.state import LabState
 from homelab_tui.engine.key_steps import changed_host_key
-from homelab_tui.engine.keys import PushAnswers
 from homelab_tui.engine.lab import Lab
 from homelab_tui.engine.nodes import find_node
-from homelab_tui.engine.store import entry, reading_of
+from homelab_tui.engine.store import entry
 from homelab_tui.present.documents import reading_health
 from homelab_tui.present.key_documents import keys_document
 
@@ -41,33 +39,6 @@ def listing(options: argparse.Namespace) -> int:
         if words and all(word.state is HealthState.DOWN for word in words):
             return source_status(words)
         return int(Exit.DONE)
-
-    return run_with_lab(options.config, command)
-
-
-def push(options: argparse.Namespace) -> int:
-    """`homelab keys push KEY (--node NODE)... | --all`."""
-    password = password_of(options)
-
-    async def command(lab: Lab) -> int:
-        nodes = chosen_nodes(lab, options)
-        key = await lab.keys.find(options.key)
-        answers = PushAnswers(password=password, fingerprint=options.fingerprint)
-        state = await lab.read(("keys",), accounts=nodes)
-        questions = await meet_hosts(lab, state, nodes, options)
-        if questions:
-            return unasked(questions, options)
-        plan = lab.keys.plan_push(lab.store.state, key, nodes)
-        if plan.refusals:
-            refused = [Result(n.account, ok=False, changed=False, detail="; ".join(plan.refusals)) for n in nodes]
-            return print_results(refused, as_json=options.json, dry_run=options.dry_run)
-        if options.dry_run:
-            would = [_would(lab.store.state, key, node) for node in nodes]
-            return print_results(would, as_json=options.json, dry_run=True)
-        if not confirm(plan, options):
-            return declined()
-        results = await asyncio.gather(*(lab.keys.push(node, key, answers) for node in nodes))
-        return print_results(results, as_json=options.json)
 
     return run_with_lab(options.config, command)
 
@@ -103,20 +74,6 @@ async def meet_hosts(lab: Lab, state: LabState, nodes: Sequence[Node], options: 
 def unasked(questions: Sequence[str], options: argparse.Namespace) -> int:
     """Exit 2: nothing was changed, because a host key could not be decided."""
     return fail("nothing was changed: " + "; ".join(questions), Exit.USAGE, as_json=options.json)
-
-
-def _would(state: LabState, key: PublicKey, node: Node) -> Result:
-    """What a push would do to one account, from what was just read."""
-    reading = reading_of(state.accounts, node.account)
-    host_key = entry(state.host_keys, node.account)
-    if host_key is not None and host_key.state in (HostKeyState.CHANGED, HostKeyState.REVOKED):
-        return Result(node.account, ok=False, changed=False, detail=changed_host_key(node, host_key))
-    if reading.value is None:
-        return Result(node.account, ok=False, changed=False, detail=reading.problem or "not read")
-    cells = [cell for cell in reading.value.cells if cell.fingerprint == key.fingerprint]
-    if cells:
-        return Result(node.account, ok=True, changed=False, detail=f"line {cells[0].line}: {cells[0].state.value}")
-    return Result(node.account, ok=True, changed=True, detail=f"would add: + {key.type} … {key.comment}")
 
 
 def trust(options: argparse.Namespace) -> int:

@@ -15,10 +15,11 @@ def add_keys(commands: "Subparsers") -> None:
     """`keys` and its verbs."""
     keys = add(commands, "keys", "SSH public keys against nodes", lazily("keys", "listing"))
     verbs = keys.add_subparsers(title="actions", metavar="ACTION")
-    push = add(verbs, "push", "put a key on nodes, and prove it", lazily("keys", "push"))
+    push = add(verbs, "push", "put a key on nodes, and prove it", lazily("keys_push", "push"))
     push.add_argument("key", metavar="KEY", help=_KEY)
     _add_where(push)
     _add_secret(push, "password", "login password for accounts that no key opens yet")
+    _add_secret(push, "new-password", "what takes its place where it has expired (a fresh Ubuntu's first login)")
     add_confirming(push)
     trust = add(verbs, "trust", "accept the host key of a node", lazily("keys", "trust"))
     trust.add_argument("node", metavar="NODE")

@@ -110,3 +110,7 @@ class CredentialsNeeded(SourceRefused):
     def __init__(self, message: str, *, password_possible: bool) -> None:
         super().__init__(message)
         self.password_possible = password_possible
+
+
+class PasswordExpired(SourceRefused):
+    """The account takes the login, and wants a new password before anything else (a fresh Ubuntu, `chage -d 0`)."""

@@ -1,10 +1,10 @@
 """Keys: the matrix, first contact, and pushing a key without losing a byte or locking anyone out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from homelab_tui.domain.errors import CredentialsNeeded, SourceRefused, UsageError
+from homelab_tui.domain.errors import CredentialsNeeded, PasswordExpired, SourceError, SourceRefused, UsageError
 from homelab_tui.domain.keys import (
     AccountKeys,
     CellState,
@@ -62,6 +62,8 @@ class PushAnswers:
     """What a person has decided before a push: nothing is asked while it runs."""
 
     password: Secret | None = None
+    new_password: Secret | None = None
+    """For an account whose password has expired: what takes its place, before anything else is done there."""
     fingerprint: str | None = None
     """An unknown host key that shows exactly this fingerprint is trusted first."""
 
@@ -75,10 +77,16 @@ class KeyActions:
         self._operations = steps.operations
         self._closed: set[str] = set()
         """Accounts that only a password would open, by the last push."""
+        self._expired: set[str] = set()
+        """Accounts that want a new password, by the last push."""
 
     def wants_password(self, node: Node) -> bool:
         """Whether the last push failed only because no key opened the account, and a password would."""
         return node.account in self._closed
+
+    def wants_new_password(self, node: Node) -> bool:
+        """Whether the last push failed only because the account's password has expired."""
+        return node.account in self._expired
 
     async def find(self, text: str) -> PublicKey:
         """The key that a person means: one of mine (see `find_key`), or any `.pub` file.
@@ -131,13 +139,14 @@ class KeyActions:
         async def work(progress: Progress) -> Result:
             self._steps.demand_writable()
             self._closed.discard(node.account)
+            self._expired.discard(node.account)
             progress.stage("host key…")
             refused = await self._steps.meet(node, decided.fingerprint)
             if refused is not None:
                 return refused
             with self._steps.new_pre_image(node) as pre_image:
                 progress.stage("writing…")
-                write = await self._add(node, key, decided.password, pre_image)
+                write = await self._add(node, key, decided, pre_image, progress)
                 lost = pre_image.keep(write)
             progress.stage("proving by a fresh login…")
             proof = await self._steps.prove(node, key)
@@ -189,14 +198,37 @@ class KeyActions:
 
         return await self._operations.run("keys.trust", f"account:{node.account}", "asking again…", work)
 
-    async def _add(self, node: Node, key: PublicKey, password: Secret | None, pre_image: PreImage) -> KeyWrite:
+    async def _add(
+        self, node: Node, key: PublicKey, decided: PushAnswers, pre_image: PreImage, progress: Progress
+    ) -> KeyWrite:
         try:
-            return await self._ssh.add_key(node, key, password=password, before_write=pre_image.expect)
+            return await self._ssh.add_key(node, key, password=decided.password, before_write=pre_image.expect)
+        except PasswordExpired:
+            if decided.password is None or decided.new_password is None:
+                self._expired.add(node.account)
+                raise
         except CredentialsNeeded as error:
-            if error.password_possible:
-                self._closed.add(node.account)
-            hint = " (a password would do)" if error.password_possible and password is None else ""
-            raise SourceRefused(f"{error}{hint}") from error
+            raise self._refused(node, error, asked=decided.password is not None) from error
+        progress.stage("changing the expired password…")
+        try:
+            await self._ssh.change_password(node, decided.password, decided.new_password)
+        except SourceRefused:  # the old one, or the new one: both can be typed again
+            self._expired.add(node.account)
+            raise
+        progress.stage("writing…")
+        try:
+            password, expect = decided.new_password, pre_image.expect
+            write = await self._ssh.add_key(node, key, password=password, before_write=expect)
+        except SourceError as error:
+            # Its kind stays: it tells whether the write may have arrived all the same.
+            kind = SourceRefused if isinstance(error, SourceRefused) else type(error)
+            raise kind(f"the expired password was changed to the new one, but: {error}") from error
+        return replace(write, detail=f"the expired password was changed; {write.detail}")
+
+    def _refused(self, node: Node, error: CredentialsNeeded, *, asked: bool) -> SourceRefused:
+        if error.password_possible:
+            self._closed.add(node.account)
+        return SourceRefused(f"{error}{' (a password would do)' if error.password_possible and not asked else ''}")
 
 
 def _expectation(key: PublicKey, account: AccountKeys | None, host_key: HostKey | None) -> str:

@@ -314,6 +314,13 @@ class InstallsKeys(Protocol):
         """
         ...
 
+    async def change_password(self, node: Node, old: Secret, new: Secret) -> None:
+        """A new password for an account whose own has expired (PasswordExpired), shown by a fresh login.
+
+        Raises CredentialsNeeded when the old one is refused, SourceRefused when the new one is.
+        """
+        ...
+
     async def remove_key(
         self,
         node: Node,

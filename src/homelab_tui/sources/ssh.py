@@ -17,6 +17,7 @@ from homelab_tui.domain.errors import (
     SourceConflict,
     SourceError,
     SourceGarbled,
+    SourceRefused,
     SourceTimeout,
     SourceUnreachable,
 )
@@ -208,6 +209,16 @@ class SshSource(Administers):
         # Idempotent: if the line arrived, this finds it; if it did not, this is the second and last try.
         again = await self._sessions.with_session(node, body, password=password, commands=commands)
         return attempts.judge(again)
+
+    async def change_password(self, node: Node, old: Secret, new: Secret) -> None:
+        """A new password for an account whose own has expired; a fresh login that runs a command shows that it is so.
+
+        Raises: CredentialsNeeded when the old one is refused; SourceRefused when the new one is.
+        """
+        await self._sessions.change_password(node, old, new)
+        proof = await self._sessions.with_session(node, _run_marker, password=new)
+        if not proof.proven:
+            raise SourceRefused(f"{node.name}: the password was changed, but no command runs: {proof.detail}")
 
     async def remove_key(
         self,

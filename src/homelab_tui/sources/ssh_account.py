@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from homelab_tui.domain.authorized_keys import merge_cells, read_cells
 from homelab_tui.domain.dropbear import as_dropbear_reads
-from homelab_tui.domain.errors import SourceError, SourceGarbled, SourceRefused
+from homelab_tui.domain.errors import PasswordExpired, SourceError, SourceGarbled, SourceRefused
 from homelab_tui.domain.keys import AccountKeys, FoundAccount, KeyCell
 from homelab_tui.domain.strict_modes import PathMode, strict_modes_faults
 from homelab_tui.sources.ssh_account_script import DROPBEAR_ROOT_FILE, is_dropbear
@@ -180,7 +180,7 @@ def no_answer(output: Output, where: str) -> SourceError:
     said = (output.stdout + b"\n" + output.stderr).decode("utf-8", "replace")
     lowered = said.lower()
     if "password change required" in lowered or "password has expired" in lowered or "password expired" in lowered:
-        return SourceRefused(f"{where}: the password has expired; log in once by hand and change it")
+        return PasswordExpired(f"{where}: its password has expired: the account wants a new one first")
     if "account has expired" in lowered:
         return SourceRefused(f"{where}: the account has expired")
     if "not available" in lowered or "nologin" in lowered:

@@ -4,6 +4,7 @@ Each key is offered by itself, five at most on one connection. A password is sen
 a method that asks for a password.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from homelab_tui.config.model import KeysConfig
 from homelab_tui.domain.errors import (
     CredentialsNeeded,
+    PasswordExpired,
     SourceError,
     SourceRefused,
     SourceTimeout,
@@ -28,6 +30,11 @@ from homelab_tui.sources.ssh_routes import Hop, printable
 
 if TYPE_CHECKING:
     import paramiko
+
+
+_EXPIRED = re.compile(
+    r"current.*password|new password|change your password|password.*expired", re.IGNORECASE | re.DOTALL
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +111,7 @@ def ask_methods(arrival: Arrival) -> tuple[str, ...]:
     except paramiko.BadAuthenticationType as error:
         return tuple(error.allowed_types)
     except (paramiko.SSHException, EOFError, OSError) as error:
-        raise _login_error(arrival, error) from error
+        raise refuse_login(arrival, error) from error
     return ()
 
 
@@ -154,9 +161,9 @@ def offer_key(arrival: Arrival, key: "paramiko.PKey") -> bool:
     except paramiko.AuthenticationException as error:
         if arrival.transport.is_active() and str(error) == "Authentication failed.":
             return False
-        raise _login_error(arrival, error) from error
+        raise refuse_login(arrival, error) from error
     except (paramiko.SSHException, EOFError, OSError) as error:
-        raise _login_error(arrival, error) from error
+        raise refuse_login(arrival, error) from error
     if more:
         raise CredentialsNeeded(
             f"{arrival.where}: the key is accepted, but the server wants {' and '.join(map(printable, more))} too",
@@ -181,9 +188,9 @@ def _send_password(arrival: Arrival, methods: tuple[str, ...], password: Secret)
     except paramiko.AuthenticationException as error:
         if transport.is_active() and "timeout" not in str(error):
             raise _refused_password(arrival, prompts) from error
-        raise _login_error(arrival, error) from error
+        raise refuse_login(arrival, error) from error
     except (paramiko.SSHException, EOFError, OSError) as error:
-        raise _login_error(arrival, error) from error
+        raise refuse_login(arrival, error) from error
     if more:
         raise CredentialsNeeded(
             f"{arrival.where}: the password is accepted, but the server wants {' and '.join(map(printable, more))} too",
@@ -198,8 +205,10 @@ class _OnePrompt:
         self._password = password
         self._answered = False
         self.foreign_prompt: str | None = None
+        self.wants_new = False
+        """Whether the server went on to ask for a new password."""
 
-    def answer(self, _title: str, _instructions: str, prompts: list[tuple[str, bool]]) -> list[str]:
+    def answer(self, _title: str, instructions: str, prompts: list[tuple[str, bool]]) -> list[str]:
         """The responses to one round of prompts; an empty one where the password does not belong."""
         if not prompts:
             return []
@@ -208,11 +217,15 @@ class _OnePrompt:
         if is_password and not self._answered:
             self._answered = True
             return [self._password.reveal()]
+        # PAM goes on within the login where the password was right, but has expired.
+        self.wants_new = self.wants_new or (self._answered and bool(_EXPIRED.search(f"{text} {instructions}")))
         self.foreign_prompt = printable(str(text), 60)
         return [""] * len(prompts)
 
 
-def _refused_password(arrival: Arrival, prompts: _OnePrompt) -> CredentialsNeeded:
+def _refused_password(arrival: Arrival, prompts: _OnePrompt) -> SourceRefused:
+    if prompts.wants_new:
+        return PasswordExpired(f"{arrival.where}: its password has expired: the account wants a new one first")
     if prompts.foreign_prompt is not None:
         why = f"the server asks “{prompts.foreign_prompt}”, which homelab does not answer; log in once by hand"
         return CredentialsNeeded(f"{arrival.where}: {why}", password_possible=False)
@@ -221,7 +234,8 @@ def _refused_password(arrival: Arrival, prompts: _OnePrompt) -> CredentialsNeede
     )
 
 
-def _login_error(arrival: Arrival, error: Exception) -> SourceError:
+def refuse_login(arrival: Arrival, error: Exception) -> SourceError:
+    """What became of a login that the library gave up."""
     text = str(error)
     if isinstance(error, SourceError):
         return error

@@ -12,6 +12,7 @@ from homelab_tui.sources.ssh_commands import Output, run_command, running_comman
 from homelab_tui.sources.ssh_connection import Arrival, Dialer, LogIn
 from homelab_tui.sources.ssh_limits import Limits
 from homelab_tui.sources.ssh_login import LoggedIn, Signer, log_in, signers_for
+from homelab_tui.sources.ssh_new_passwords import change_password
 from homelab_tui.sources.ssh_routes import Hop, Route, Routes
 from homelab_tui.sources.ssh_threads import Scope, WireThreads
 
@@ -160,6 +161,15 @@ class Sessions:
             return work(Session(arrival, login, self._limits, scope, self._pass))
 
         return await self.at_door(node, body, commands=commands)
+
+    async def change_password(self, node: Node, old: Secret, new: Secret) -> None:
+        """Goes through the change of an expired password. Raises as `ssh_new_passwords.change_password` does."""
+
+        def work(arrival: Arrival, _scope: Scope) -> None:
+            arrival.demand_trust()
+            change_password(arrival, signers_for(arrival.hop, self._keys), old, new, self._limits.command_s)
+
+        await self.at_door(node, work, commands=2)
 
     def session(self, arrival: Arrival, login: LoggedIn, scope: Scope) -> Session:
         """A session on a connection that was logged in by other means (a proof)."""

@@ -1,6 +1,5 @@
 """The Keys pane: my public keys against the accounts."""
 
-import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar
@@ -9,12 +8,7 @@ from textual import work
 from textual.binding import BindingType
 
 from homelab_tui.commands import by_id
-from homelab_tui.domain.keys import PublicKey
-from homelab_tui.domain.nodes import Node
-from homelab_tui.domain.operations import Result
 from homelab_tui.domain.state import LabState
-from homelab_tui.engine.keys import PushAnswers
-from homelab_tui.engine.lab import Lab
 from homelab_tui.engine.store import entry
 from homelab_tui.present import keys as present
 from homelab_tui.present.table import Column, Row
@@ -24,13 +18,13 @@ from homelab_tui.ui.notices import tell, tell_results
 from homelab_tui.ui.panes.keys_base import UNMET, nodes_of
 from homelab_tui.ui.panes.keys_changes import KeyChangesPane
 from homelab_tui.ui.panes.keys_nodes import KeyNodesPane
+from homelab_tui.ui.panes.keys_push import KeyPushPane
 from homelab_tui.ui.screens.confirm import ConfirmScreen
-from homelab_tui.ui.screens.password import PasswordScreen
 from homelab_tui.ui.screens.trust import TrustScreen
 from homelab_tui.ui.shells import open_shell, why_no_shell
 
 
-class KeysPane(KeyChangesPane, KeyNodesPane):
+class KeysPane(KeyPushPane, KeyChangesPane, KeyNodesPane):
     """One table: accounts, a column for each key of mine."""
 
     noun = "keys"
@@ -143,28 +137,7 @@ class KeysPane(KeyChangesPane, KeyNodesPane):
             ConfirmScreen(lab.keys.plan_push(lab.store.state, key, nodes))
         ):
             return
-        results = await self._push_to(lab, nodes, key, PushAnswers())
-        results = await self._again_with_password(lab, nodes, key, results)
-        self.conclude("pushed and proven", results)
-
-    async def _push_to(
-        self, lab: Lab, nodes: Sequence[Node], key: PublicKey, answers: PushAnswers
-    ) -> tuple[Result, ...]:
-        return tuple(await asyncio.gather(*(lab.keys.push(node, key, answers) for node in nodes)))
-
-    async def _again_with_password(
-        self, lab: Lab, nodes: Sequence[Node], key: PublicKey, results: tuple[Result, ...]
-    ) -> tuple[Result, ...]:
-        """Ask once for the accounts that no key opens but a password would, and try those again."""
-        closed = [node for node in nodes if lab.keys.wants_password(node)]
-        if not closed:
-            return results
-        password = await self.app.push_screen_wait(PasswordScreen(tuple(node.account for node in closed)))
-        if password is None:
-            return results
-        again = await self._push_to(lab, closed, key, PushAnswers(password=password))
-        by_target = {result.target: result for result in (*results, *again)}
-        return tuple(by_target[node.account] for node in nodes)
+        await self.push_with_passwords(lab, nodes, key)
 
     @work(group="keys.trust", exit_on_error=False)
     async def _trust(self) -> None:

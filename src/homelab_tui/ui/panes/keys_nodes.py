@@ -96,14 +96,17 @@ class KeyNodesPane(KeysPaneBase):
         act: Callable[[Node, Secret | None], Awaitable[Result]],
         results: Sequence[Result],
     ) -> tuple[Result, ...]:
-        """Ask once for those where sudo wants a password, and try them again."""
-        asking = [node for node in nodes if lab.administration.wants_sudo_password(node)]
-        password = None
-        if asking:
-            accounts = tuple(node.account for node in asking)
-            password = await self.app.push_screen_wait(PasswordScreen(accounts, "sudo wants a password on"))
-        if password is None:
-            return tuple(results)
-        again = await asyncio.gather(*(act(node, password) for node in asking))
-        by_target = {result.target: result for result in (*results, *again)}
+        """Ask for those where sudo wants a password (once for all, or one by one), again where it was wrong."""
+        by_target = {result.target: result for result in results}
+        tried: set[str] = set()
+        while asking := [node for node in nodes if lab.administration.wants_sudo_password(node)]:
+            fresh = [node for node in asking if node.account not in tried]
+            asked, why = (fresh, "sudo wants a password on") if fresh else (asking, "sudo refused that password on")
+            given = await self.app.push_screen_wait(PasswordScreen(tuple(node.account for node in asked), why))
+            if given is None:
+                break
+            chosen = asked[:1] if given.for_first_only else asked
+            tried.update(node.account for node in chosen)
+            again = await asyncio.gather(*(act(node, given.secret) for node in chosen))
+            by_target |= {result.target: result for result in again}
         return tuple(by_target[node.account] for node in nodes)

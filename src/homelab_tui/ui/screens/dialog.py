@@ -21,6 +21,8 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
     Dialog .buttons { height: auto; margin-top: 1; align-horizontal: right; }
     Dialog Button { margin-left: 2; }
     Dialog Input { margin-top: 1; }
+    Dialog Input.-textual-compact { margin-top: 0; background: $boost; }
+    Dialog Input.-textual-compact:focus { background: $primary 40%; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Cancel", show=False),
