@@ -13,6 +13,7 @@ from homelab_tui.domain.errors import SourceMissing, SourceTimeout
 from homelab_tui.domain.jobs import CronJob, CronJobPast, Event, Job, JobId, JobPod, JobState, MetricsSnapshot
 from homelab_tui.domain.keys import (
     AccountKeys,
+    AdminUser,
     BeforeWrite,
     HostKey,
     HostKeyState,
@@ -268,6 +269,18 @@ class FakeSsh:
         self.calls.append(("allow_sudo", node.name))
         await asyncio.sleep(0)
         return _given(self.changes.get(node.name, NodeChange(True, "written", proven=True)))
+
+    async def make_user(self, node: Node, request: AdminUser, password: Secret | None) -> NodeChange:
+        """Made."""
+        self.calls.append(("make_user", node.name))
+        await asyncio.sleep(0)
+        return _given(self.changes.get(node.name, NodeChange(True, f"{request.name} was made", proven=True)))
+
+    async def remove_user(self, node: Node, name: str, password: Secret | None) -> NodeChange:
+        """Gone."""
+        self.calls.append(("remove_user", node.name))
+        await asyncio.sleep(0)
+        return _given(self.changes.get(node.name, NodeChange(True, f"{name} is gone")))
 
     async def address(self, node: Node) -> str | None:
         """The host, where it is a number."""

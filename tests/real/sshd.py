@@ -227,7 +227,7 @@ def throw_away_account(server: Sshd, *, shell: str = "/bin/bash", password: str 
         return
     user = f"hl{secrets.token_hex(4)}"
     home = server.base / f"home-{user}"
-    _retried(["useradd", "-M", "-U", "-d", str(home), "-s", shell, "-p", "*", user])
+    retried(["useradd", "-M", "-U", "-d", str(home), "-s", shell, "-p", "*", user])
     try:
         if password is not None:
             subprocess.run(["chpasswd"], input=f"{user}:{password}".encode(), check=True)
@@ -239,10 +239,10 @@ def throw_away_account(server: Sshd, *, shell: str = "/bin/bash", password: str 
         yield account
     finally:
         uid = pwd.getpwnam(user).pw_uid
-        _retried(["userdel", user], before=lambda: _end_processes_of(uid))
+        retried(["userdel", user], before=lambda: _end_processes_of(uid))
 
 
-def _retried(command: list[str], before: Callable[[], None] = lambda: None) -> None:
+def retried(command: list[str], before: Callable[[], None] = lambda: None) -> None:
     """useradd and userdel lock /etc/passwd; another test worker may hold it."""
     why = ""
     for _ in range(50):

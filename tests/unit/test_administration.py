@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from homelab_tui.domain.errors import CredentialsNeeded, SourceRefused
+from homelab_tui.domain.keys import AdminUser
 from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.state import LabState
 from homelab_tui.engine.activity import ActivityLog
@@ -94,3 +95,19 @@ async def test_read_only_touches_no_node(tmp_path: Path) -> None:
     assert not any(result.ok or result.changed for result in results)
     assert desk.ssh.calls == []
     assert not desk.acts.plan_harden(LabState(), NODES).is_allowed
+
+
+async def test_a_user_of_its_own_is_planned_made_and_taken_away(desk: Desk) -> None:
+    request = AdminUser("kubespray", create=True)
+    plan = desk.acts.plan_user(NODES, request)
+    assert plan.is_allowed
+    assert "the key that homelab logs in with" in " ".join(plan.notes)
+    assert plan.warnings == ("whoever logs in as kubespray is root without another question",)
+    made = await desk.acts.user(NODES[0], request, None)
+    assert (made.ok, made.changed, made.proven) == (True, True, True)
+    desk.ssh.changes["nuc02"] = CredentialsNeeded("nuc02: needs a password for sudo", password_possible=True)
+    asked = await desk.acts.user(NODES[1], request, None)
+    assert (asked.ok, desk.acts.wants_sudo_password(NODES[1])) == (False, True)
+    assert "Take the user kubespray off nuc01" in desk.acts.plan_user(NODES[:1], request, undo=True).title
+    gone = await desk.acts.user(NODES[2], request, None, undo=True)
+    assert (gone.ok, desk.ssh.called("remove_user")) == (True, ["nuc03"])

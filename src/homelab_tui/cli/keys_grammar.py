@@ -61,6 +61,9 @@ def _add_administration(verbs: "Subparsers") -> None:
     harden = add(verbs, "harden", "key-only sshd, with a rollback on the node", lazily("keys_nodes", "harden"))
     sudo = add(verbs, "sudo", "sudo without a password for the account", lazily("keys_nodes", "sudo"))
     hosts = add(verbs, "hosts", "the nodes' names in /etc/hosts of nodes", lazily("keys_nodes", "hosts"))
+    sudo.add_argument("--user", metavar="U", help="a user of its own for it (kubespray), instead of the node's account")
+    sudo.add_argument("--create", action="store_true", help="with --user: make the account where it is not there")
+    sudo.add_argument("--key", metavar="KEY", help="with --user: what opens it (default: the key homelab logs in with)")
     for parser in (harden, sudo, hosts):
         _add_where(parser)
         parser.add_argument("--undo", action="store_true", help="take it back")

@@ -8,6 +8,8 @@ from homelab_tui.cli.confirming import ask_secret, can_ask, confirm, declined, s
 from homelab_tui.cli.keys import chosen_nodes, meet_hosts, unasked
 from homelab_tui.cli.output import print_results
 from homelab_tui.cli.session import run_with_lab
+from homelab_tui.domain.errors import UsageError
+from homelab_tui.domain.keys import AdminUser
 from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.operations import Plan, Result
 from homelab_tui.domain.secrets import Secret
@@ -38,7 +40,9 @@ def harden(options: argparse.Namespace) -> int:
 
 
 def sudo(options: argparse.Namespace) -> int:
-    """`homelab keys sudo (--node NODE)... | --all [--undo]`."""
+    """`homelab keys sudo (--node NODE)... | --all [--user U [--create] [--key KEY]] [--undo]`."""
+    if options.user is None and (options.create or options.key is not None):
+        raise UsageError("--create and --key say more about --user; name one. Nothing was changed")
     password = secret_of(options, "sudo_password")
 
     async def command(lab: Lab) -> int:
@@ -47,10 +51,18 @@ def sudo(options: argparse.Namespace) -> int:
         questions = await meet_hosts(lab, state, nodes, options)
         if questions:
             return unasked(questions, options)
-        plan = lab.administration.plan_sudo(lab.store.state, nodes, undo=options.undo)
+        administration = lab.administration
+        if options.user is not None:
+            key = None if options.key is None else await lab.keys.find(options.key)
+            request = AdminUser(options.user, create=options.create, key=key)
+            plan = administration.plan_user(nodes, request, undo=options.undo)
+        else:
+            plan = administration.plan_sudo(lab.store.state, nodes, undo=options.undo)
 
         async def act(node: Node, secret: Secret | None) -> Result:
-            return await lab.administration.sudo(node, secret, undo=options.undo)
+            if options.user is not None:
+                return await administration.user(node, request, secret, undo=options.undo)
+            return await administration.sudo(node, secret, undo=options.undo)
 
         return await _carried_out(lab, options, plan, nodes, act, password)
 

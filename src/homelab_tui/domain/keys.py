@@ -3,6 +3,7 @@
 The formats have modules of their own: `authorized_keys` (parse and edit, byte for byte) and `known_hosts`.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -198,6 +199,22 @@ class NodeChange:
     """What happened, in a sentence."""
     proven: bool | None = None
     """Whether a fresh login showed it; None when nothing had to be."""
+
+
+def is_user_name(name: str) -> bool:
+    """Whether useradd and sudoers both take it as the name of an ordinary account."""
+    return re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}", name) is not None and name != "root"
+
+
+@dataclass(frozen=True, slots=True)
+class AdminUser:
+    """A user of its own for kubespray and the like: opened by one key, root without a password."""
+
+    name: str
+    create: bool = False
+    """Whether the account is to be made where it is not there."""
+    key: PublicKey | None = None
+    """What opens it; None: the key that homelab itself comes in with."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from homelab_tui.domain.errors import ActionRefused, CredentialsNeeded, HomelabError
-from homelab_tui.domain.keys import NodeChange
+from homelab_tui.domain.keys import AdminUser, NodeChange, PublicKey
 from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.operations import Plan, PlanStep, Result
 from homelab_tui.domain.secrets import Secret
@@ -146,6 +146,50 @@ class Administration:
 
         return await self._run("keys.prepare", node, act)
 
+    def plan_user(self, nodes: Sequence[Node], request: AdminUser, *, undo: bool = False) -> Plan:
+        """Which user will be made, or taken away, where. Pure."""
+        name = request.name
+        if undo:
+            return Plan(
+                kind="keys.prepare",
+                title=f"Take the user {name} off {_count(nodes)}",
+                steps=tuple(PlanStep(node.account, f"{name} loses its sudo") for node in nodes),
+                notes=(
+                    "the account itself goes only where homelab made it; a home with files of its own stays",
+                    "an account that was there before keeps its key",
+                ),
+                refusals=self._steps.refusals(),
+                danger=True,
+            )
+        opener = "the key that homelab logs in with" if request.key is None else _key_words(request.key)
+        way = "made if it is not there, without any password" if request.create else "it has to be there already"
+        return Plan(
+            kind="keys.prepare",
+            title=f"A user {name} with passwordless sudo on {_count(nodes)}",
+            steps=tuple(PlanStep(node.account, f"{name}: {way}") for node in nodes),
+            notes=(
+                f"opened by {opener}; root by /etc/sudoers.d/99-homelab-{name}, checked by visudo",
+                "proven by a fresh login without a terminal, else all of it is taken back",
+                f"undo: homelab keys sudo --user {name} --undo",
+            ),
+            warnings=(f"whoever logs in as {name} is root without another question",),
+            refusals=self._steps.refusals(),
+            danger=True,
+        )
+
+    async def user(
+        self, node: Node, request: AdminUser, password: Secret | None = None, *, undo: bool = False
+    ) -> Result:
+        """A user of its own for kubespray on one node, or away with it."""
+
+        async def act(progress: Progress) -> NodeChange:
+            progress.stage(f"user {request.name}…")
+            if undo:
+                return await self._ssh.remove_user(node, request.name, password)
+            return await self._ssh.make_user(node, request, password)
+
+        return await self._run("keys.prepare", node, act)
+
     async def hosts_entries(self) -> Entries:
         """Name and address of every node of the configuration; those on loopback, and unknown names, are left out."""
         found: list[tuple[str, str]] = []
@@ -198,6 +242,10 @@ class Administration:
 
         target = f"account:{node.account}"
         return await self._steps.operations.run(kind, target, "connecting…", work, must_finish=True)
+
+
+def _key_words(key: PublicKey) -> str:
+    return f"{key.comment} ({key.fingerprint})" if key.comment else key.fingerprint
 
 
 def _count(nodes: Sequence[Node]) -> str:

@@ -13,6 +13,7 @@ from homelab_tui.domain.draining import NodePod
 from homelab_tui.domain.jobs import CronJob, CronJobPast, Event, Job, JobPod, MetricsSnapshot
 from homelab_tui.domain.keys import (
     AccountKeys,
+    AdminUser,
     BeforeWrite,
     HostKey,
     KeyLogins,
@@ -364,6 +365,14 @@ class AdministersNodes(Protocol):
 
         Raises CredentialsNeeded when sudo wants a password.
         """
+        ...
+
+    async def make_user(self, node: Node, request: AdminUser, password: Secret | None) -> NodeChange:
+        """A user with a key and passwordless sudo, proven by a fresh login, else taken back. Raises as `allow_sudo`."""
+        ...
+
+    async def remove_user(self, node: Node, name: str, password: Secret | None) -> NodeChange:
+        """Take back what `make_user` did: its sudo, and the account where homelab made it."""
         ...
 
     async def address(self, node: Node) -> str | None:

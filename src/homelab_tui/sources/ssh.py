@@ -47,16 +47,13 @@ from homelab_tui.sources.ssh_administration import Administers
 from homelab_tui.sources.ssh_agent import running_agent
 from homelab_tui.sources.ssh_connection import Arrival
 from homelab_tui.sources.ssh_last_logins import read_last_logins
-from homelab_tui.sources.ssh_login import LoggedIn, Signer, offer_key, signer_of
+from homelab_tui.sources.ssh_login import LoggedIn, offer_key
 from homelab_tui.sources.ssh_other_accounts import is_theirs, remove_elsewhere, restore_elsewhere
 from homelab_tui.sources.ssh_power import ask_for_reboot
 from homelab_tui.sources.ssh_removals import Removals, remove_key, restore_file
-from homelab_tui.sources.ssh_sessions import Session, Sessions
+from homelab_tui.sources.ssh_sessions import LOCAL_TIMEOUT_S, Session, Sessions
 from homelab_tui.sources.ssh_threads import Scope
 from homelab_tui.sources.ssh_writes import Attempts, add_line, read_account
-
-LOCAL_TIMEOUT_S = 5.0
-"""For key files and the agent on this machine."""
 
 MAKE_KEY_TIMEOUT_S = 60.0
 """A long RSA key takes a Pi a while."""
@@ -245,7 +242,7 @@ class SshSource(Administers):
             self._told(node, session, reading)
             return removal
 
-        only = None if using is None else await self._signer(using)
+        only = None if using is None else await self._sessions.signer(using)
         try:
             return await self._sessions.with_session(node, body, only=only, commands=6)
         except (SourceTimeout, SourceUnreachable, SourceGarbled):
@@ -274,7 +271,7 @@ class SshSource(Administers):
         Raises SourceError when the node cannot be reached: then nothing is known about the key.
         """
         try:
-            signer = await self._signer(key)
+            signer = await self._sessions.signer(key)
         except PrivateKeyUnusable as error:
             return Proof(ProofState.NOT_POSSIBLE, f"not proven: {error}")
 
@@ -298,14 +295,6 @@ class SshSource(Administers):
     async def close(self) -> None:
         """Ends every connection; whoever waits for one gets an error."""
         await self._sessions.close()
-
-    async def _signer(self, key: PublicKey) -> Signer:
-        """What signs with a key. Raises PrivateKeyUnusable where nothing here can."""
-        return await self._sessions.in_thread(
-            lambda _: signer_of(key, use_agent=self._keys.agent),
-            deadline_s=LOCAL_TIMEOUT_S,
-            late=f"the private half of {key.comment or key.fingerprint} could not be read in time",
-        )
 
     def _told(self, node: Node, session: Session, reading: AccountReading) -> AccountKeys:
         """The account in the domain's words; what keeps sshd from reading its files is remembered for a proof."""

@@ -4,15 +4,19 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from homelab_tui.domain.errors import SourceRefused
-from homelab_tui.domain.keys import NodeChange
+from homelab_tui.domain.errors import SourceError, SourceRefused
+from homelab_tui.domain.keys import AdminUser, NodeChange, PublicKey
 from homelab_tui.domain.nodes import Node
+from homelab_tui.domain.public_keys import key_of_blob
 from homelab_tui.domain.secrets import Secret
+from homelab_tui.sources.key_files import PrivateKeyUnusable
 from homelab_tui.sources.ssh_addresses import address_of
 from homelab_tui.sources.ssh_hardening import ROLLBACK_S, harden, unharden
 from homelab_tui.sources.ssh_hosts import write_hosts
+from homelab_tui.sources.ssh_login import Signer
 from homelab_tui.sources.ssh_sessions import Session, Sessions
 from homelab_tui.sources.ssh_sudo import grant_sudo, take_sudo_back, works_without_password
+from homelab_tui.sources.ssh_users import make_user, remove_user
 
 _RESOLVE_TIMEOUT_S = 5.0
 
@@ -56,6 +60,50 @@ class Administers:
             f"{node.name}: sudo still asks for a password in a session without a terminal (a later line of sudoers, "
             "or requiretty); the drop-in was taken away again"
         )
+
+    async def make_user(self, node: Node, request: AdminUser, password: Secret | None) -> NodeChange:
+        """A user with a key and passwordless sudo, proven by a fresh login with that key, else taken back."""
+        signer = None if request.key is None else await self._try_signer(request.key)
+
+        def body(session: Session) -> tuple[NodeChange, Signer | None]:
+            own = session.login.signer
+            if request.key is not None:
+                return make_user(session, request, request.key, password), signer
+            if own is None:
+                raise SourceRefused(
+                    f"{session.where}: no key opened this account; name one (--key). Nothing was changed"
+                )
+            return make_user(session, request, key_of_blob(own.load().asbytes(), request.name), password), own
+
+        change, proving = await self._sessions.with_session(node, body, commands=4)
+        if proving is None:
+            return replace(change, detail=f"{change.detail}; a login is not proven: the key's private half is not here")
+        theirs = replace(node, user=request.name, other_account=True)
+        try:
+            works = await self._sessions.with_session(theirs, works_without_password, only=proving)
+            why = "sudo asks for a password there"
+        except SourceError as error:
+            works, why = False, str(error)
+        if works:
+            return replace(change, detail=f"{change.detail}; proven by a fresh login without a terminal", proven=True)
+        taken = "it was as it is before"
+        if change.changed:
+            back = await self.remove_user(node, request.name, password)
+            taken = back.detail
+        raise SourceRefused(
+            f"{node.name}: a fresh login as {request.name} is not root without a password ({why}); {taken}"
+        )
+
+    async def remove_user(self, node: Node, name: str, password: Secret | None) -> NodeChange:
+        """Takes back what `make_user` did."""
+        return await self._sessions.with_session(node, lambda session: remove_user(session, name, password), commands=4)
+
+    async def _try_signer(self, key: PublicKey) -> Signer | None:
+        """What signs with a key; None where nothing here can."""
+        try:
+            return await self._sessions.signer(key)
+        except PrivateKeyUnusable:
+            return None
 
     async def address(self, node: Node) -> str | None:
         """What the other nodes are to know the node by; None for loopback, and for a name that is not found."""

@@ -6,18 +6,21 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import TypeVar
 
 from homelab_tui.config.model import KeysConfig, SshConfig
+from homelab_tui.domain.keys import PublicKey
 from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.secrets import Secret
 from homelab_tui.sources.ssh_commands import Output, run_command, running_command
 from homelab_tui.sources.ssh_connection import Arrival, Dialer, LogIn
 from homelab_tui.sources.ssh_limits import Limits
-from homelab_tui.sources.ssh_login import LoggedIn, Signer, log_in, signers_for
+from homelab_tui.sources.ssh_login import LoggedIn, Signer, log_in, signer_of, signers_for
 from homelab_tui.sources.ssh_new_passwords import change_password
 from homelab_tui.sources.ssh_routes import Hop, Route, Routes
 from homelab_tui.sources.ssh_threads import Scope, WireThreads
 
 T = TypeVar("T")
 
+LOCAL_TIMEOUT_S = 5.0
+"""For key files and the agent on this machine."""
 MAX_PER_JUMP_HOST = 4
 """Connections through one jump host at a time: sshd's MaxStartups begins to drop at 10, and others use it too."""
 
@@ -102,6 +105,14 @@ class Sessions:
     async def in_thread(self, work: Callable[[Scope], T], *, deadline_s: float, late: str) -> T:
         """Blocking work that needs no node."""
         return await self._threads.run(work, deadline_s=deadline_s, late=late)
+
+    async def signer(self, key: PublicKey) -> Signer:
+        """What signs with a key. Raises PrivateKeyUnusable where nothing here can."""
+        return await self.in_thread(
+            lambda _: signer_of(key, use_agent=self._keys.agent),
+            deadline_s=LOCAL_TIMEOUT_S,
+            late=f"the private half of {key.comment or key.fingerprint} could not be read in time",
+        )
 
     async def way(self, node: Node) -> tuple[str, ...]:
         """The jump hosts on the way to the node. Raises as `ssh_routes.Routes.route` does."""

@@ -19,7 +19,7 @@ _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 # The temporary name has a dot, which sudo passes over. The last match wins in sudoers: 99 comes after what others put
 # there. A dot in the account's own name would make sudo pass over ours, too.
-_GRANT = r"""
+GRANT = r"""
 d=/etc/sudoers.d; f=@F; u=@U
 command -v visudo >/dev/null 2>&1 || { say NOVISUDO; exit 1; }
 [ -d "$d" ] || { say NODIR; exit 1; }
@@ -40,7 +40,7 @@ grep -q '^# written by homelab' "$f" || { say FOREIGN; exit 1; }
 rm -f -- "$f" || { say WRITE; exit 1; }
 say OK
 """
-_WHY = {
+WHY = {
     "NOVISUDO": "there is no visudo on the node to check it with",
     "NODIR": "there is no /etc/sudoers.d",
     "WRITE": "/etc/sudoers.d cannot be written to",
@@ -60,7 +60,7 @@ def grant_sudo(session: Session, password: Secret | None) -> NodeChange:
         return NodeChange(False, "the account is root")
     if works_without_password(session):
         return NodeChange(False, "sudo asks for no password already", proven=True)
-    words = run_as_root(session, reading, _filled(_GRANT, session, reading.user), password)
+    words = run_as_root(session, reading, _filled(GRANT, session, reading.user), password)
     _demand_ok(session, words)
     return NodeChange(True, f"{drop_in(reading.user)} written")
 
@@ -95,4 +95,4 @@ def _filled(script: str, session: Session, user: str) -> str:
 def _demand_ok(session: Session, words: Words) -> None:
     word = words[-1][0]
     if word != "OK":
-        raise SourceRefused(f"{session.where}: {_WHY.get(word, word)}; nothing was changed")
+        raise SourceRefused(f"{session.where}: {WHY.get(word, word)}; nothing was changed")

@@ -5,25 +5,37 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from textual import work
 
+from homelab_tui.domain.keys import AdminUser, is_user_name
 from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.operations import Plan, Result
 from homelab_tui.domain.secrets import Secret
 from homelab_tui.engine.lab import Lab
+from homelab_tui.ui.notices import tell
 from homelab_tui.ui.panes.keys_base import KeysPaneBase
+from homelab_tui.ui.screens.ask import AskScreen
 from homelab_tui.ui.screens.confirm import ConfirmScreen
 from homelab_tui.ui.screens.password import PasswordScreen
 from homelab_tui.ui.screens.pick import PickScreen
 
 _PREPARATIONS = (
     ("sudo", "sudo without a password, as kubespray and kubeadm want it"),
+    ("user", "a user of its own with sudo without a password, made where it is not there"),
     ("hosts", "the nodes' names in /etc/hosts"),
     ("sudo-undo", "sudo with a password again (undo)"),
+    ("user-undo", "that user away again (undo)"),
     ("hosts-undo", "the names out of /etc/hosts again (undo)"),
 )
 _HARDENINGS = (
     ("harden", "keys only: no password opens the nodes any more"),
     ("undo", "as before: sshd decides about passwords by itself (undo)"),
 )
+
+
+Act = Callable[[Node, Secret | None], Awaitable[Result]]
+
+
+def _why_no_user(name: str) -> str | None:
+    return None if is_user_name(name) else "A name for a user: a-z, 0-9, _ and -, not root."
 
 
 class KeyNodesPane(KeysPaneBase):
@@ -66,14 +78,15 @@ class KeyNodesPane(KeysPaneBase):
         nodes = await self.meet(lab, nodes)
         if not nodes:
             return
-        plan, act = await self._planned(lab, nodes, picked)
+        planned = await self._planned(lab, nodes, picked)
+        if planned is None:
+            return
+        plan, act = planned
         if await self.app.push_screen_wait(ConfirmScreen(plan)):
             results = await asyncio.gather(*(act(node, None) for node in nodes))
             self.conclude("prepared", await self._again_with_sudo(lab, nodes, act, results))
 
-    async def _planned(
-        self, lab: Lab, nodes: Sequence[Node], picked: str
-    ) -> tuple[Plan, Callable[[Node, Secret | None], Awaitable[Result]]]:
+    async def _planned(self, lab: Lab, nodes: Sequence[Node], picked: str) -> tuple[Plan, Act] | None:
         undo = picked.endswith("-undo")
         administration = lab.administration
         if picked.startswith("sudo"):
@@ -82,6 +95,8 @@ class KeyNodesPane(KeysPaneBase):
                 return await administration.sudo(node, secret, undo=undo)
 
             return administration.plan_sudo(lab.store.state, nodes, undo=undo), allow
+        if picked.startswith("user"):
+            return await self._planned_user(lab, nodes, undo=undo)
         entries = () if undo else await administration.hosts_entries()
 
         async def write(node: Node, secret: Secret | None) -> Result:
@@ -89,11 +104,37 @@ class KeyNodesPane(KeysPaneBase):
 
         return administration.plan_hosts(nodes, entries, undo=undo), write
 
+    async def _planned_user(self, lab: Lab, nodes: Sequence[Node], *, undo: bool) -> tuple[Plan, Act] | None:
+        """Which user, and which key opens it."""
+        question = "Which user is to go?" if undo else "What is it called? It gets no password, and is opened by a key."
+        name = await self.app.push_screen_wait(AskScreen("A user of its own", question, "kubespray", _why_no_user))
+        if name is None:
+            return None
+        key = None
+        if not undo:
+            provable = [key for key in lab.store.state.my_keys if key.private_path or key.in_agent]
+            if not provable:
+                tell(
+                    self,
+                    "no key of mine has its private half here, to prove a login with; g makes one",
+                    severity="warning",
+                )
+                return None
+            key = await self.pick_key(f"Which key opens {name}?", provable)
+            if key is None:
+                return None
+        request = AdminUser(name, create=True, key=key)
+
+        async def make(node: Node, secret: Secret | None) -> Result:
+            return await lab.administration.user(node, request, secret, undo=undo)
+
+        return lab.administration.plan_user(nodes, request, undo=undo), make
+
     async def _again_with_sudo(
         self,
         lab: Lab,
         nodes: Sequence[Node],
-        act: Callable[[Node, Secret | None], Awaitable[Result]],
+        act: Act,
         results: Sequence[Result],
     ) -> tuple[Result, ...]:
         """Ask for those where sudo wants a password (once for all, or one by one), again where it was wrong."""
