@@ -293,6 +293,12 @@ class FakeSsh:
         await asyncio.sleep(0)
         return _given(self.changes.get(node.name, NodeChange(True, f"{len(entries)} names")))
 
+    async def write_hosts_here(self, entries: Sequence[tuple[str, str]], password: Secret | None) -> NodeChange:
+        """Written."""
+        self.calls.append(("write_hosts_here", "here"))
+        await asyncio.sleep(0)
+        return _given(self.changes.get("here", NodeChange(True, f"{len(entries)} names")))
+
     async def prove(self, node: Node, key: PublicKey) -> Proof:
         """Proven."""
         self.calls.append(("prove", node.name))

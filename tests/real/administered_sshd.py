@@ -90,7 +90,7 @@ def administered(
     if own_etc:
         for name in ("upper", "work"):
             (base / name).mkdir(mode=0o755)
-        _demand_overlay(base)
+        demand_overlay(base)
     for name, text in programs.items():
         (base / "sbin").mkdir(mode=0o755, exist_ok=True)
         (base / "sbin" / name).write_text(f"#!/bin/sh\n{text}")
@@ -106,7 +106,8 @@ def administered(
         shutil.rmtree(base, ignore_errors=True)
 
 
-def _demand_overlay(base: Path) -> None:
+def demand_overlay(base: Path) -> None:
+    """Skips where the kernel mounts no overlay for us."""
     layers = f"lowerdir=/etc,upperdir={base}/upper,workdir={base}/work"
     unshare = str(require_binary("unshare"))
     done = subprocess.run(

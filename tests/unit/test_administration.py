@@ -7,6 +7,7 @@ import pytest
 from homelab_tui.domain.errors import CredentialsNeeded, SourceRefused
 from homelab_tui.domain.keys import AdminUser
 from homelab_tui.domain.nodes import Node
+from homelab_tui.domain.secrets import Secret
 from homelab_tui.domain.state import LabState
 from homelab_tui.engine.activity import ActivityLog
 from homelab_tui.engine.administration import Administration
@@ -22,7 +23,7 @@ NODES = tuple(Node(f"nuc0{n}", f"10.0.0.{n}", user="kkato") for n in range(1, 4)
 class Desk:
     """The administrator over an SSH in memory; nuc01 is the jump host."""
 
-    def __init__(self, directory: Path, *, read_only: bool = False) -> None:
+    def __init__(self, directory: Path, *, read_only: bool = False, bastion: str | None = "kkato@10.0.0.1:22") -> None:
         self.ssh, self.clock = FakeSsh(), FakeClock()
         self.journal = Journal(directory, self.clock)
         operations = Operations(Store(LabState()), ActivityLog(directory, self.clock), self.clock)
@@ -31,7 +32,7 @@ class Desk:
             return None
 
         steps = KeySteps(self.ssh, operations, self.clock, directory, read_only=read_only, reread=reread)
-        self.acts = Administration(steps, self.journal, NODES, "kkato@10.0.0.1:22")
+        self.acts = Administration(steps, self.journal, NODES, bastion)
 
 
 @pytest.fixture
@@ -111,3 +112,34 @@ async def test_a_user_of_its_own_is_planned_made_and_taken_away(desk: Desk) -> N
     assert "Take the user kubespray off nuc01" in desk.acts.plan_user(NODES[:1], request, undo=True).title
     gone = await desk.acts.user(NODES[2], request, None, undo=True)
     assert (gone.ok, desk.ssh.called("remove_user")) == (True, ["nuc03"])
+
+
+async def test_the_names_are_kept_on_this_machine_and_on_a_jump_host_that_is_no_node(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    plan = desk.acts.plan_hosts(NODES[:1], (("nuc01", "10.0.0.1"),), here=True)
+    assert [step.target for step in plan.steps] == ["nuc01", "this machine"]
+    desk.ssh.changes["here"] = CredentialsNeeded("this machine: needs a password for sudo", password_possible=True)
+    asked = await desk.acts.hosts_here((("nuc01", "10.0.0.1"),))
+    assert (asked.target, asked.ok, desk.acts.wants_sudo_password_here()) == ("this machine", False, True)
+    del desk.ssh.changes["here"]
+    done = await desk.acts.hosts_here((("nuc01", "10.0.0.1"),), Secret("x"))
+    assert (done.ok, done.changed, desk.acts.wants_sudo_password_here()) == (True, True, False)
+    assert desk.acts.bastion() == NODES[0]
+
+
+@pytest.mark.parametrize(
+    ("written", "host", "user", "port"),
+    [
+        ("bastion.home", "bastion.home", None, None),
+        ("me@bastion.home:2222", "bastion.home", "me", 2222),
+        ("me@[fe80::1]:22", "fe80::1", "me", 22),
+    ],
+)
+async def test_a_jump_host_that_is_no_node_is_something_to_act_on(
+    tmp_path: Path, written: str, host: str, user: str | None, port: int | None
+) -> None:
+    acts = Desk(tmp_path, bastion=written).acts
+    bastion = acts.bastion()
+    assert bastion == Node(host, host, user=user, port=port)
+    assert (await acts.hosts(bastion, (("nuc01", "10.0.0.1"),))).ok
+    assert Desk(tmp_path, bastion=None).acts.bastion() is None

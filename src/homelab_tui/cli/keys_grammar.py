@@ -64,16 +64,18 @@ def _add_administration(verbs: "Subparsers") -> None:
     sudo.add_argument("--user", metavar="U", help="a user of its own for it (kubespray), instead of the node's account")
     sudo.add_argument("--create", action="store_true", help="with --user: make the account where it is not there")
     sudo.add_argument("--key", metavar="KEY", help="with --user: what opens it (default: the key homelab logs in with)")
+    hosts.add_argument("--here", action="store_true", help="in /etc/hosts of this machine")
+    hosts.add_argument("--bastion", action="store_true", help="on the jump host of [ssh] bastion")
     for parser in (harden, sudo, hosts):
-        _add_where(parser)
+        _add_where(parser, required=parser is not hosts)
         parser.add_argument("--undo", action="store_true", help="take it back")
         if parser is not harden:
             _add_secret(parser, "sudo-password", "the account's password, where sudo asks for one")
         add_confirming(parser)
 
 
-def _add_where(parser: argparse.ArgumentParser) -> None:
-    where = parser.add_mutually_exclusive_group(required=True)
+def _add_where(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
+    where = parser.add_mutually_exclusive_group(required=required)
     where.add_argument("--node", metavar="NODE", action="append", help="a node, or user@node; may be repeated")
     where.add_argument("--all", action="store_true", help="every node of the configuration")
     parser.add_argument("--fingerprint", metavar="SHA256:…", help="trust an unknown host key that shows this")

@@ -17,6 +17,7 @@ from homelab_tui.engine.store import reading_of
 log = logging.getLogger(__name__)
 Entries = tuple[tuple[str, str], ...]
 """Name and address of each node."""
+HERE = "this machine"
 Act = Callable[[Progress], Awaitable[NodeChange]]
 
 
@@ -199,17 +200,19 @@ class Administration:
                 found.append((node.name, address))
         return tuple(found)
 
-    def plan_hosts(self, nodes: Sequence[Node], entries: Entries, *, undo: bool = False) -> Plan:
-        """Which names will be in whose /etc/hosts. Pure."""
+    def plan_hosts(self, nodes: Sequence[Node], entries: Entries, *, here: bool = False, undo: bool = False) -> Plan:
+        """Which names will be in whose /etc/hosts; `here` is this machine. Pure."""
         refusals = self._steps.refusals()
         if not undo and not entries:
             refusals = (*refusals, "no node has an address that another one could use (all of them are loopback)")
         known = {name for name, _ in entries}
         missing = [node.name for node in self._nodes if node.name not in known]
+        verb = "Take the names out of" if undo else "Keep the names in"
+        places = [node.account for node in nodes] + ([HERE] if here else [])
         return Plan(
             kind="keys.prepare",
-            title=f"{'Take the names out of' if undo else 'Keep the names in'} /etc/hosts on {_count(nodes)}",
-            steps=tuple(PlanStep(n.account, "the block goes" if undo else f"{len(entries)} names") for n in nodes),
+            title=f"{verb} /etc/hosts on {_where(nodes, here=here)}",
+            steps=tuple(PlanStep(name, "the block goes" if undo else f"{len(entries)} names") for name in places),
             notes=() if undo else tuple(f"{address}  {name}" for name, address in entries),
             warnings=(f"left out, for want of an address: {', '.join(missing)}",) if missing and not undo else (),
             refusals=refusals,
@@ -224,6 +227,38 @@ class Administration:
 
         return await self._run("keys.prepare", node, act)
 
+    async def hosts_here(self, entries: Entries, password: Secret | None = None) -> Result:
+        """These names in the /etc/hosts of this machine; without any, the block goes."""
+
+        async def work(progress: Progress) -> Result:
+            self._steps.demand_writable()
+            self._sudo_asks.discard(HERE)
+            progress.stage("/etc/hosts…")
+            try:
+                change = await self._ssh.write_hosts_here(entries, password)
+            except CredentialsNeeded:
+                self._sudo_asks.add(HERE)
+                raise
+            return Result(HERE, ok=True, changed=change.changed, detail=change.detail)
+
+        return await self._steps.operations.run(
+            "keys.prepare", "machine:here", "sudo…", work, must_finish=True, name=HERE
+        )
+
+    def wants_sudo_password_here(self) -> bool:
+        """Whether the last act on this machine failed only because sudo wants a password."""
+        return HERE in self._sudo_asks
+
+    def bastion(self) -> Node | None:
+        """The jump host of the configuration as something to act on; None without one."""
+        named = next((node for node in self._nodes if self._is_bastion(node)), None)
+        if named is not None or self._bastion is None:
+            return named
+        user, _, place = self._bastion.rpartition("@")
+        host, _, port = place.rpartition(":") if place.rpartition(":")[2].isdigit() else (place, "", "")
+        host = host.strip("[]")
+        return Node(host, host, user=user or None, port=int(port) if port else None)
+
     async def _run(self, kind: str, node: Node, act: Act) -> Result:
         async def work(progress: Progress) -> Result:
             self._steps.demand_writable()
@@ -237,11 +272,16 @@ class Administration:
                 if error.password_possible:
                     self._sudo_asks.add(node.account)
                 raise
-            await self._steps.read_again(node)
+            if node.name in {known.name for known in self._nodes}:  # a bare jump host has no row of its own
+                await self._steps.read_again(node)
             return Result(node.account, ok=True, changed=change.changed, detail=change.detail, proven=change.proven)
 
         target = f"account:{node.account}"
         return await self._steps.operations.run(kind, target, "connecting…", work, must_finish=True)
+
+
+def _where(nodes: Sequence[Node], *, here: bool) -> str:
+    return " and ".join([_count(nodes)] * bool(nodes) + [HERE] * here)
 
 
 def _key_words(key: PublicKey) -> str:

@@ -383,6 +383,10 @@ class AdministersNodes(Protocol):
         """Names and addresses into the node's /etc/hosts; without any, the block goes. Raises as `allow_sudo`."""
         ...
 
+    async def write_hosts_here(self, entries: Sequence[tuple[str, str]], password: Secret | None) -> NodeChange:
+        """The same on this machine, by its own sudo. Raises as `allow_sudo`."""
+        ...
+
 
 class ReachesAndInstalls(ReachesNodes, InstallsKeys, AdministersNodes, Protocol):
     """SSH with everything the engine asks of it."""

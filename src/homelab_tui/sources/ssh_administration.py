@@ -10,6 +10,7 @@ from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.public_keys import key_of_blob
 from homelab_tui.domain.secrets import Secret
 from homelab_tui.sources.key_files import PrivateKeyUnusable
+from homelab_tui.sources.local_machine import LocalMachine
 from homelab_tui.sources.ssh_addresses import address_of
 from homelab_tui.sources.ssh_hardening import ROLLBACK_S, harden, unharden
 from homelab_tui.sources.ssh_hosts import write_hosts
@@ -17,8 +18,10 @@ from homelab_tui.sources.ssh_login import Signer
 from homelab_tui.sources.ssh_sessions import Session, Sessions
 from homelab_tui.sources.ssh_sudo import grant_sudo, take_sudo_back, works_without_password
 from homelab_tui.sources.ssh_users import make_user, remove_user
+from homelab_tui.sources.ssh_writes import read_account
 
 _RESOLVE_TIMEOUT_S = 5.0
+_LOCAL_COMMAND_S = 15.0
 
 
 class Administers:
@@ -113,4 +116,17 @@ class Administers:
     async def write_hosts(self, node: Node, entries: Sequence[tuple[str, str]], password: Secret | None) -> NodeChange:
         """Names and addresses into the node's /etc/hosts, in a block of our own; without any, the block goes."""
         kept = tuple(entries)
-        return await self._sessions.with_session(node, lambda session: write_hosts(session, kept, password), commands=9)
+
+        def body(session: Session) -> NodeChange:
+            return write_hosts(session, read_account(session), kept, password)
+
+        return await self._sessions.with_session(node, body, commands=9)
+
+    async def write_hosts_here(self, entries: Sequence[tuple[str, str]], password: Secret | None) -> NodeChange:
+        """The same on this machine, by its own sudo where the program is not root."""
+        kept, here = tuple(entries), LocalMachine(_LOCAL_COMMAND_S)
+        return await self._sessions.in_thread(
+            lambda _: write_hosts(here, here, kept, password),
+            deadline_s=3 * _LOCAL_COMMAND_S,
+            late="this machine: /etc/hosts was not written in time; look at it",
+        )

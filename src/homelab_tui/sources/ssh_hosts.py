@@ -1,4 +1,4 @@
-"""The names of the nodes in a node's /etc/hosts: a block of our own, by compare-and-swap as root. Blocking."""
+"""The names of the nodes in an /etc/hosts: a block of our own, by compare-and-swap as root. Blocking."""
 
 import base64
 import binascii
@@ -9,10 +9,9 @@ from homelab_tui.domain.errors import SourceConflict, SourceGarbled, SourceRefus
 from homelab_tui.domain.hosts_block import BrokenBlock, hosts_lines, with_block, without_block
 from homelab_tui.domain.keys import NodeChange
 from homelab_tui.domain.secrets import Secret
-from homelab_tui.sources.ssh_root import run_as_root
+from homelab_tui.sources.ssh_commands import RunsCommands
+from homelab_tui.sources.ssh_root import MayBecomeRoot, run_as_root
 from homelab_tui.sources.ssh_scripts import new_mark
-from homelab_tui.sources.ssh_sessions import Session
-from homelab_tui.sources.ssh_writes import read_account
 
 _TRIES = 3
 _SWAP = r"""
@@ -42,8 +41,10 @@ _WHY = {
 }
 
 
-def write_hosts(session: Session, entries: Sequence[tuple[str, str]], password: Secret | None) -> NodeChange:
-    """Keeps these names and addresses in the node's /etc/hosts; without any, the block goes.
+def write_hosts(
+    session: RunsCommands, who: MayBecomeRoot, entries: Sequence[tuple[str, str]], password: Secret | None
+) -> NodeChange:
+    """Keeps these names and addresses in the /etc/hosts of a node, or of this machine; without any, the block goes.
 
     Raises: CredentialsNeeded when sudo wants a password; SourceRefused with the reason, nothing changed.
     """
@@ -52,14 +53,16 @@ def write_hosts(session: Session, entries: Sequence[tuple[str, str]], password: 
         return with_block(data, hosts_lines(entries)) if entries else without_block(data)
 
     for _ in range(_TRIES):
-        change = _try(session, edited, password)
+        change = _try(session, who, edited, password)
         if change is not None:
             words = f"{len(entries)} names in /etc/hosts" if entries else "the block is gone from /etc/hosts"
             return NodeChange(change, words if change else f"as it should be: {words}")
     raise SourceConflict(f"{session.where}: /etc/hosts changes all the time; nothing was written")
 
 
-def _try(session: Session, edited: Callable[[bytes], bytes], password: Secret | None) -> bool | None:
+def _try(
+    session: RunsCommands, who: MayBecomeRoot, edited: Callable[[bytes], bytes], password: Secret | None
+) -> bool | None:
     """Whether the file was changed; None when somebody else wrote to it in between."""
     data = _read(session)
     try:
@@ -71,7 +74,7 @@ def _try(session: Session, edited: Callable[[bytes], bytes], password: Secret | 
     old, new = hashlib.sha256(data).hexdigest(), hashlib.sha256(after).hexdigest()
     script = _SWAP.replace("@OLD", old).replace("@NEW", new)
     script = script.replace("@DATA", base64.b64encode(after).decode("ascii"))
-    word = run_as_root(session, read_account(session), script, password)[-1][0]
+    word = run_as_root(session, who, script, password)[-1][0]
     if word == "STALE":
         return None
     if word != "OK":
@@ -79,7 +82,7 @@ def _try(session: Session, edited: Callable[[bytes], bytes], password: Secret | 
     return True
 
 
-def _read(session: Session) -> bytes:
+def _read(session: RunsCommands) -> bytes:
     mark = new_mark()
     script = f"printf '\\n{mark} '; base64 </etc/hosts | tr -d '\\n'; printf ' END\\n'\n"
     output = session.run("sh -s", script.encode()).stdout.decode("ascii", "replace")

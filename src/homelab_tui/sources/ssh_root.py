@@ -4,13 +4,14 @@ A script is read whole before its first line runs (it is one function), so that 
 sending runs nothing. Whatever else is printed around it is harmless: only what follows the mark counts.
 """
 
+from typing import Protocol
+
 from homelab_tui.domain.errors import CredentialsNeeded, SourceError, SourceRefused
 from homelab_tui.domain.secrets import Secret
-from homelab_tui.sources.ssh_account import AccountReading, no_answer
-from homelab_tui.sources.ssh_commands import Output
+from homelab_tui.sources.ssh_account import no_answer
+from homelab_tui.sources.ssh_commands import Output, RunsCommands
 from homelab_tui.sources.ssh_routes import printable
 from homelab_tui.sources.ssh_scripts import new_mark
-from homelab_tui.sources.ssh_sessions import Session
 
 Words = tuple[tuple[str, str], ...]
 """What a script said, line by line: a word and the rest."""
@@ -25,7 +26,26 @@ main </dev/null
 """
 
 
-def run_as_root(session: Session, reading: AccountReading, body: str, password: Secret | None = None) -> Words:
+class MayBecomeRoot(Protocol):
+    """Who runs the commands, and whether sudo asks for a password."""
+
+    @property
+    def user(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def uid(self) -> int:
+        """0 needs no sudo."""
+        ...
+
+    @property
+    def sudo(self) -> bool:
+        """Whether sudo works without a password."""
+        ...
+
+
+def run_as_root(session: RunsCommands, reading: MayBecomeRoot, body: str, password: Secret | None = None) -> Words:
     """Runs the lines of a script as root; `say WORD text` is what it answers with.
 
     Raises: CredentialsNeeded when sudo wants a password and none, or a wrong one, was given; SourceRefused when the
@@ -56,7 +76,7 @@ def run_as_root(session: Session, reading: AccountReading, body: str, password: 
     return words
 
 
-def can_be_root(reading: AccountReading) -> bool:
+def can_be_root(reading: MayBecomeRoot) -> bool:
     """Whether the account is root, or becomes it without a password."""
     return reading.uid == 0 or reading.sudo
 
@@ -67,7 +87,7 @@ def _said(output: Output, mark: str) -> list[tuple[str, str]]:
     return [(word, text) for word, _, text in (line.partition(" ") for line in found)]
 
 
-def _refusal(session: Session, output: Output) -> SourceError:
+def _refusal(session: RunsCommands, output: Output) -> SourceError:
     text = output.stderr.decode("utf-8", "replace")
     lowered = text.lower()
     where = session.where

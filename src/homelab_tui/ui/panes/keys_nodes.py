@@ -9,8 +9,9 @@ from homelab_tui.domain.keys import AdminUser, is_user_name
 from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.operations import Plan, Result
 from homelab_tui.domain.secrets import Secret
+from homelab_tui.engine.administration import HERE
 from homelab_tui.engine.lab import Lab
-from homelab_tui.ui.notices import tell
+from homelab_tui.ui.notices import tell, tell_results
 from homelab_tui.ui.panes.keys_base import KeysPaneBase
 from homelab_tui.ui.screens.ask import AskScreen
 from homelab_tui.ui.screens.confirm import ConfirmScreen
@@ -20,10 +21,14 @@ from homelab_tui.ui.screens.pick import PickScreen
 _PREPARATIONS = (
     ("sudo", "sudo without a password, as kubespray and kubeadm want it"),
     ("user", "a user of its own with sudo without a password, made where it is not there"),
-    ("hosts", "the nodes' names in /etc/hosts"),
+    ("hosts", "the nodes' names in /etc/hosts of these nodes"),
+    ("hosts-here", "the nodes' names in /etc/hosts of this machine"),
+    ("hosts-bastion", "the nodes' names in /etc/hosts of the jump host"),
     ("sudo-undo", "sudo with a password again (undo)"),
     ("user-undo", "that user away again (undo)"),
     ("hosts-undo", "the names out of /etc/hosts again (undo)"),
+    ("hosts-here-undo", "the names out of this machine's /etc/hosts again (undo)"),
+    ("hosts-bastion-undo", "the names out of the jump host's /etc/hosts again (undo)"),
 )
 _HARDENINGS = (
     ("harden", "keys only: no password opens the nodes any more"),
@@ -75,6 +80,15 @@ class KeyNodesPane(KeysPaneBase):
         picked = await self.app.push_screen_wait(PickScreen("Prepare the nodes", _PREPARATIONS))
         if picked is None:
             return
+        if picked.startswith("hosts-here"):
+            await self._names_here(lab, undo=picked.endswith("-undo"))
+            return
+        if picked.startswith("hosts-bastion"):
+            bastion = lab.administration.bastion()
+            if bastion is None:
+                tell(self, "the configuration names no jump host: [ssh] bastion", severity="warning")
+                return
+            nodes = [bastion]
         nodes = await self.meet(lab, nodes)
         if not nodes:
             return
@@ -85,6 +99,21 @@ class KeyNodesPane(KeysPaneBase):
         if await self.app.push_screen_wait(ConfirmScreen(plan)):
             results = await asyncio.gather(*(act(node, None) for node in nodes))
             self.conclude("prepared", await self._again_with_sudo(lab, nodes, act, results))
+
+    async def _names_here(self, lab: Lab, *, undo: bool) -> None:
+        """/etc/hosts of this machine, with its own sudo."""
+        administration = lab.administration
+        entries = () if undo else await administration.hosts_entries()
+        plan = administration.plan_hosts((), entries, here=True, undo=undo)
+        if not await self.app.push_screen_wait(ConfirmScreen(plan)):
+            return
+        result, why = await administration.hosts_here(entries), "sudo wants a password on"
+        while administration.wants_sudo_password_here():
+            given = await self.app.push_screen_wait(PasswordScreen((HERE,), why))
+            if given is None:
+                break
+            result, why = await administration.hosts_here(entries, given.secret), "sudo refused that password on"
+        tell_results(self, f"{HERE}: {result.detail}", (result,))
 
     async def _planned(self, lab: Lab, nodes: Sequence[Node], picked: str) -> tuple[Plan, Act] | None:
         undo = picked.endswith("-undo")
@@ -114,11 +143,7 @@ class KeyNodesPane(KeysPaneBase):
         if not undo:
             provable = [key for key in lab.store.state.my_keys if key.private_path or key.in_agent]
             if not provable:
-                tell(
-                    self,
-                    "no key of mine has its private half here, to prove a login with; g makes one",
-                    severity="warning",
-                )
+                tell(self, "no key of mine can log in from here, to prove it; g makes one", severity="warning")
                 return None
             key = await self.pick_key(f"Which key opens {name}?", provable)
             if key is None:
