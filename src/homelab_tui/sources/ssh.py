@@ -42,7 +42,7 @@ from homelab_tui.sources.key_making import make_key
 from homelab_tui.sources.known_hosts_files import judge_host_key, read_known_hosts, remember_host_key
 from homelab_tui.sources.probe import PROBE_SCRIPT, parse_probe
 from homelab_tui.sources.probe_updates import UPDATES_SCRIPT, parse_updates
-from homelab_tui.sources.ssh_account import AccountReading, account_keys, file_faults, no_answer
+from homelab_tui.sources.ssh_account import AccountReading, NoCommands, account_keys, file_faults, no_answer
 from homelab_tui.sources.ssh_administration import Administers
 from homelab_tui.sources.ssh_agent import running_agent
 from homelab_tui.sources.ssh_connection import Arrival
@@ -324,4 +324,15 @@ def _run_marker(session: Session) -> Proof:
         return Proof(ProofState.FAILED, f"the key logs in, but: {error}")
     if marker.encode() in output.stdout:
         return Proof(ProofState.PROVEN, "proven by a fresh login with this key alone")
-    return Proof(ProofState.FAILED, f"the key logs in, but: {no_answer(output, session.where)}")
+    refusal = no_answer(output, session.where)
+    if isinstance(refusal, NoCommands) and _has_sftp(session):
+        return Proof(ProofState.PROVEN, "proven by a fresh login with this key alone (SFTP only: it runs no commands)")
+    return Proof(ProofState.FAILED, f"the key logs in, but: {refusal}")
+
+
+def _has_sftp(session: Session) -> bool:
+    try:
+        with session.sftp() as files:
+            return bool(files.normalize("."))
+    except (SourceError, OSError):
+        return False

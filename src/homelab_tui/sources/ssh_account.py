@@ -21,6 +21,10 @@ from homelab_tui.sources.ssh_routes import printable
 _ZONE = re.compile(r"([+-])(\d\d)(\d\d)")
 
 
+class NoCommands(SourceRefused):
+    """The account takes the login, but none of our commands: nologin, a restricted shell, SFTP only."""
+
+
 @dataclass(frozen=True, slots=True)
 class FileReading:
     """One authorized_keys file that sshd would read for the account."""
@@ -184,12 +188,12 @@ def no_answer(output: Output, where: str) -> SourceError:
     if "account has expired" in lowered:
         return SourceRefused(f"{where}: the account has expired")
     if "not available" in lowered or "nologin" in lowered:
-        return SourceRefused(f"{where}: the account takes the login but has no shell (nologin); nothing was changed")
+        return NoCommands(f"{where}: the account takes the login but has no shell (nologin); nothing was changed")
     if output.exit_status is None or "@@" in said:
         return SourceGarbled(f"{where}: the answer was cut short; the link broke, or the node is in trouble")
     words = printable(said)
     hint = f" (it says “{words}”)" if words else ""
-    return SourceRefused(f"{where}: the account takes the login but runs no commands: is it restricted?{hint}")
+    return NoCommands(f"{where}: the account takes the login but runs no commands: is it restricted?{hint}")
 
 
 def _marked(data: bytes, mark: str) -> Iterator[tuple[str, str]]:
@@ -222,18 +226,19 @@ def _told(file: FileReading, word: str, text: str) -> FileReading:
         return replace(file, data=base64.b64decode(encoded, validate=True) if word == "B64" else bytes.fromhex(encoded))
     if word == "STAT":
         return replace(file, chain=(*file.chain, _path_mode(text)))
-    if word in _TROUBLES:
-        return replace(file, trouble=_TROUBLES[word])
+    if word in TROUBLES:
+        return replace(file, trouble=TROUBLES[word])
     return file
 
 
-_TROUBLES = {
+TROUBLES = {
     "DANGLING": "is a link that leads nowhere",
     "NOTREG": "is not a plain file, so sshd ignores it",
     "UNREADABLE": "cannot be read by the account, and so not by sshd either",
     "TOOBIG": "is too large; homelab does not read it",
 }
-_UNREAD = (_TROUBLES["UNREADABLE"], _TROUBLES["TOOBIG"])
+"""What the script says of a file -> the end of a sentence that starts with its name."""
+_UNREAD = (TROUBLES["UNREADABLE"], TROUBLES["TOOBIG"])
 
 
 def _path_mode(text: str) -> PathMode:

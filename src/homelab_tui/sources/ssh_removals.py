@@ -15,7 +15,7 @@ from homelab_tui.sources.ssh_account import AccountReading, FileReading, file_fa
 from homelab_tui.sources.ssh_limits import PASSWORD_METHODS
 from homelab_tui.sources.ssh_routes import printable
 from homelab_tui.sources.ssh_sessions import Session
-from homelab_tui.sources.ssh_writes import MAX_WRITE_TRIES, read_account, swap
+from homelab_tui.sources.ssh_writes import MAX_WRITE_TRIES, read_account, replace_file
 
 
 class Removals:
@@ -63,7 +63,7 @@ def remove_key(
             return KeyRemoval(removed_words(lines, "would remove"), lines), reading
         for file, _ in found:
             try:
-                if not _swap(session, file, after[file.name], removals):
+                if not _swap(session, reading, file, after[file.name], removals):
                     break
             except SourceError as error:
                 if removals.pending is not None or not removals.done:
@@ -94,18 +94,18 @@ def restore_file(
     reason = _lock_out(session, reading, {name: before or b""})
     if reason is not None and not PASSWORD_METHODS.intersection(session.login.methods):
         raise SourceRefused(f"{session.where}: not undone: what goes is all that opens the account ({reason})")
-    if not swap(session, name, file.data, before):
+    if not replace_file(session, reading, name, file.data, before):
         raise SourceConflict(f"{session.where}: {name} was changed in the same moment; nothing was undone")
     detail = f"{name} is gone, as it was before" if before is None else f"{name} is as it was before"
     return KeyWrite(True, detail, file.data, before, name), reading
 
 
-def _swap(session: Session, file: FileReading, after: bytes, removals: Removals) -> bool:
+def _swap(session: Session, reading: AccountReading, file: FileReading, after: bytes, removals: Removals) -> bool:
     write = KeyWrite(True, f"removed from {file.name}", file.data, after, file.name)
     removals.before_write(write)
     removals.pending = write
     try:
-        swapped = swap(session, file.name, file.data, after)
+        swapped = replace_file(session, reading, file.name, file.data, after)
     except SourceRefused:
         removals.pending = None
         raise

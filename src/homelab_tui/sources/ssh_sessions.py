@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from homelab_tui.config.model import KeysConfig, SshConfig
 from homelab_tui.domain.keys import PublicKey
@@ -15,7 +15,11 @@ from homelab_tui.sources.ssh_limits import Limits
 from homelab_tui.sources.ssh_login import LoggedIn, Signer, log_in, signer_of, signers_for
 from homelab_tui.sources.ssh_new_passwords import change_password
 from homelab_tui.sources.ssh_routes import Hop, Route, Routes
+from homelab_tui.sources.ssh_sftp import opened_sftp
 from homelab_tui.sources.ssh_threads import Scope, WireThreads
+
+if TYPE_CHECKING:
+    import paramiko
 
 T = TypeVar("T")
 
@@ -52,6 +56,18 @@ class Session:
         """One command, all of its input and output. Raises as `ssh_commands.run_command` does."""
         self._scope.check()
         return run_command(self._arrival.transport, command, self.where, stdin=stdin, timeout_s=self._limits.command_s)
+
+    @property
+    def user(self) -> str:
+        """The account that is logged in."""
+        return self._arrival.hop.user
+
+    @contextmanager
+    def sftp(self) -> "Iterator[paramiko.SFTPClient]":
+        """The account's files over SFTP. Raises NoSftp where that is not to be had."""
+        self._scope.check()
+        with opened_sftp(self._arrival.transport, self.where, self._limits.command_s) as client:
+            yield client
 
     @contextmanager
     def beside(self) -> Iterator[Arrival]:

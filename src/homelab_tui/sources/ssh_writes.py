@@ -7,16 +7,25 @@ import hashlib
 import random
 from dataclasses import dataclass
 
-from homelab_tui.domain.authorized_keys import Line, LineKind, lines_about, with_key
+from homelab_tui.domain.authorized_keys import DEFAULT_FILE, Line, LineKind, lines_about, with_key
+from homelab_tui.domain.dropbear import MAX_LINE_BYTES
 from homelab_tui.domain.errors import SourceConflict, SourceError, SourceGarbled, SourceRefused
 from homelab_tui.domain.keys import BeforeWrite, KeyWrite, PublicKey
 from homelab_tui.domain.public_keys import key_line
-from homelab_tui.sources.ssh_account import AccountReading, FileReading, file_faults, no_answer, parse_account
+from homelab_tui.sources.ssh_account import (
+    AccountReading,
+    FileReading,
+    NoCommands,
+    file_faults,
+    no_answer,
+    parse_account,
+)
 from homelab_tui.sources.ssh_account_script import is_dropbear, read_account_script
 from homelab_tui.sources.ssh_commands import Output, RunsCommands
 from homelab_tui.sources.ssh_routes import printable
 from homelab_tui.sources.ssh_scripts import SWAP_REFUSALS, new_mark, swap_command
 from homelab_tui.sources.ssh_sessions import Session
+from homelab_tui.sources.ssh_sftp import NoSftp, read_by_sftp, swap_by_sftp
 
 MAX_WRITE_TRIES = 12
 """How often a write starts anew because somebody else wrote in between: enough for as many pushers at once."""
@@ -32,10 +41,18 @@ class Standing:
 
 
 def read_account(session: Session) -> AccountReading:
-    """The account, by one command."""
-    mark = new_mark()
-    script = read_account_script(mark, dropbear=is_dropbear(session.server_version))
-    return parse_account(session.run("sh -s", script), session.where, mark)
+    """The account, by one command; over SFTP where it runs none. Raises NoCommands where it has neither."""
+    mark, dropbear = new_mark(), is_dropbear(session.server_version)
+    output = session.run("sh -s", read_account_script(mark, dropbear=dropbear))
+    try:
+        return parse_account(output, session.where, mark)
+    except NoCommands as refusal:
+        names = (DEFAULT_FILE,) if dropbear else (DEFAULT_FILE, f"{DEFAULT_FILE}2")
+        try:
+            with session.sftp() as files:
+                return read_by_sftp(files, session.user, names)
+        except NoSftp:
+            raise refusal from None
 
 
 class Attempts:
@@ -68,11 +85,14 @@ def add_line(session: Session, key: PublicKey, attempts: Attempts) -> tuple[KeyW
         file = reading.target
         if file.trouble is not None:
             raise SourceRefused(f"{session.where}: {file.name} {file.trouble}; nothing was written")
-        after = with_key(file.data, key_line(key))
+        line = key_line(key)
+        if is_dropbear(session.server_version) and len(line) >= MAX_LINE_BYTES:
+            raise SourceRefused(f"{session.where}: dropbear reads no line of {len(line)} bytes; nothing was written")
+        after = with_key(file.data, line)
         write = KeyWrite(True, _added(reading, file, after, session.server_version), file.data, after, file.name)
         attempts.before_write(write)
         attempts.last = write
-        if swap(session, file.name, file.data, after):
+        if replace_file(session, reading, file.name, file.data, after):
             return write, reading
         attempts.last = None
         session.wait(random.uniform(0.01, 0.05) * (attempt + 1))  # noqa: S311 - jitter, not a secret
@@ -96,6 +116,16 @@ def standing_of(reading: AccountReading, key: PublicKey) -> Standing | None:
     for file, line in found:
         return Standing(_conditional(reading, file, line), file)
     return None
+
+
+def replace_file(
+    session: Session, reading: AccountReading, file: str, before: bytes | None, after: bytes | None
+) -> bool:
+    """`swap`, in the way that the account was read."""
+    if not reading.by_sftp:
+        return swap(session, file, before, after)
+    with session.sftp() as files:
+        return swap_by_sftp(files, session.where, file, before, after)
 
 
 def swap(session: RunsCommands, file: str, before: bytes | None, after: bytes | None) -> bool:
@@ -156,6 +186,7 @@ def _conditional(reading: AccountReading, file: FileReading, line: Line) -> str:
 
 def _added(reading: AccountReading, file: FileReading, after: bytes, server_version: str) -> str:
     line = after.count(b"\n")
-    text = f"added to {file.name} (line {line})"
+    how = " over SFTP, without a lock" if reading.by_sftp else ""
+    text = f"added to {file.name} (line {line}){how}"
     faults = file_faults(reading, file, server_version)
     return f"{text}, but {faults[0]}" if faults else text
