@@ -221,7 +221,7 @@ COMMANDS: tuple[Command, ...] = (
         ("n",),
         "prepare_nodes",
         "Prepare",
-        "Prepare nodes for kubespray: sudo without a password, and the nodes' names in /etc/hosts.",
+        "Prepare nodes for kubespray: sudo without a password, a user of its own, the nodes' names in /etc/hosts.",
         pane="keys",
         danger=True,
         cli="keys sudo|hosts --node NODE",

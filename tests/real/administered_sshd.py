@@ -21,6 +21,9 @@ _ENTER = """base=$1; shift
 if [ -d "$base/upper" ]; then
   mount -t overlay overlay -o "lowerdir=/etc,upperdir=$base/upper,workdir=$base/work" /etc || exit 1
 fi
+if [ -d "$base/run" ]; then
+  mount --bind "$base/run" /run && mkdir -p /run/sshd /run/systemd/system /run/systemd/units || exit 1
+fi
 if [ -d "$base/sbin" ]; then mount --bind "$base/sbin" /usr/local/sbin || exit 1; fi
 mount --bind "$base/etc-ssh" /etc/ssh && mount --bind "$base/sudoers.d" /etc/sudoers.d && exec "$@"
 """
@@ -79,9 +82,11 @@ def administered(
     own_etc: bool = False,
     syslog: bool = False,
     programs: Mapping[str, str] = MappingProxyType({}),
+    own_run: bool = False,
 ) -> Iterator[tuple[AdministeredSshd, Account]]:
     """The server and an account on it; with `own_etc` even /etc itself is a copy that can be written to.
 
+    With `own_run` its /run looks like a machine's that systemd has booted.
     `programs` are shell scripts that sudo finds first on the node: what stands for a part of a system that is not here.
     """
     require_binary("sudo")
@@ -91,6 +96,8 @@ def administered(
         for name in ("upper", "work"):
             (base / name).mkdir(mode=0o755)
         demand_overlay(base)
+    if own_run:
+        (base / "run").mkdir(mode=0o755)
     for name, text in programs.items():
         (base / "sbin").mkdir(mode=0o755, exist_ok=True)
         (base / "sbin" / name).write_text(f"#!/bin/sh\n{text}")

@@ -58,8 +58,10 @@ done
 if [ -e "$f" ]; then cp -p -- "$f" "$r.before" || { say WRITE; exit 1; }; fi
 printf %s @ROLLBACK64 | base64 -d >"$r" || { say WRITE; exit 1; }
 sync
+# AccuracySec: a timer may else fire up to a minute late, and whoever waits for the rollback would give up before it.
 if [ -d /run/systemd/system ] && command -v systemd-run >/dev/null 2>&1 &&
-   systemd-run --quiet --collect --on-active=@SECONDS --unit=homelab-rollback-@TOKEN /bin/sh "$r" >/dev/null 2>&1
+   systemd-run --quiet --collect --on-active=@SECONDS --timer-property=AccuracySec=1s \
+     --unit=homelab-rollback-@TOKEN /bin/sh "$r" >/dev/null 2>&1
 then say ARMED systemd
 else
   command -v setsid >/dev/null 2>&1 && s=setsid || s=
