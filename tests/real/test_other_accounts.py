@@ -75,7 +75,9 @@ async def test_root_never_opens_a_file_for_an_account_that_may_not(stranger: Pub
         source, node = server.source(), server.node(account)
         found = {one.account: one for one in (await source.read_account(node)).others}
         assert found[other.user].cells == ()
-        assert (await source.remove_key(node, stranger.fingerprint, everywhere=True)).writes == ()
+        removal = await source.remove_key(node, stranger.fingerprint, everywhere=True)
+        assert removal.writes == ()
+        assert f"~{other.user}/.ssh/authorized_keys was not read: it cannot be read" in removal.detail
         assert secret.read_bytes() == line_of(stranger)
 
 
@@ -96,7 +98,10 @@ async def test_a_file_that_cannot_be_written_is_named_and_the_others_are_done(st
 async def test_without_sudo_nobody_else_is_seen(stranger: PublicKey) -> None:
     with administered() as (server, account), throw_away_account(server) as other:
         other.write(".ssh/authorized_keys", line_of(stranger))
-        assert (await server.source().read_account(server.node(account))).others == ()
+        source, node = server.source(), server.node(account)
+        assert (await source.read_account(node)).others == ()
+        removal = await source.remove_key(node, stranger.fingerprint, everywhere=True)
+        assert removal.detail.startswith("not there; the node's other accounts were not looked at")
 
 
 # The log

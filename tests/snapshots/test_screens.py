@@ -5,6 +5,7 @@
 
 import os
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -13,14 +14,21 @@ from rich.console import Console
 from rich.text import Text
 from textual.pilot import Pilot
 
+from homelab_tui.domain.key_blobs import fingerprint
+from homelab_tui.domain.keys import HostKey, HostKeyState
+from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.operations import Operation, OperationState, Plan, PlanStep, Result
 from homelab_tui.domain.reading import Reading
+from homelab_tui.present.host_keys import hard_stop
 from homelab_tui.ui.app import HomelabApp
 from homelab_tui.ui.screens.confirm import ConfirmScreen
 from homelab_tui.ui.screens.new_key import NewKeyScreen
 from homelab_tui.ui.screens.password import NewPasswordScreen, PasswordScreen
 from homelab_tui.ui.screens.pick import PickScreen
+from homelab_tui.ui.screens.text import TextScreen
+from homelab_tui.ui.screens.trust import TrustScreen
 from scripts.frozen_lab import NOW, FrozenLab
+from tests.keygen import ed25519_blob
 from tests.labs import until
 
 FOLDER = Path(__file__).parent / "screens"
@@ -38,7 +46,11 @@ def keys(*names: str) -> Steps:
     return press
 
 
-def opened(make: Callable[[], ConfirmScreen | PickScreen | PasswordScreen | NewPasswordScreen | NewKeyScreen]) -> Steps:
+def opened(
+    make: Callable[
+        [], ConfirmScreen | PickScreen | PasswordScreen | NewPasswordScreen | NewKeyScreen | TrustScreen | TextScreen
+    ],
+) -> Steps:
     """Open a dialog."""
 
     async def show(app: HomelabApp, pilot: Pilot[int]) -> None:
@@ -70,6 +82,14 @@ TYPED = Plan(
     confirm_name="nuc01",
     danger=True,
 )
+BLOB = ed25519_blob(9)
+MET = HostKey(HostKeyState.NEW_TYPE, "ssh-ed25519", fingerprint(BLOB), "192.168.10.139", blob=BLOB)
+CHANGED = replace(
+    MET,
+    state=HostKeyState.CHANGED,
+    known_at="/home/me/.ssh/known_hosts:7",
+    known_fingerprint=fingerprint(ed25519_blob(8)),
+)
 PICK = (("a", "id_ed25519  ssh-ed25519"), ("b", "[/boom] \x1b[31mred"))
 SCREENS: dict[str, tuple[tuple[int, int], Steps]] = {
     "wide": (WIDE, keys("1")),
@@ -91,6 +111,11 @@ SCREENS: dict[str, tuple[tuple[int, int], Steps]] = {
     "plan-typed": (NARROW, opened(lambda: ConfirmScreen(TYPED))),
     "pick": (NARROW, opened(lambda: PickScreen("Push which key?", PICK))),
     "password": (NARROW, opened(lambda: PasswordScreen(("rpi01", "rpi02")))),
+    "trust": (NARROW, opened(lambda: TrustScreen(Node("rpi09", "192.168.10.139"), MET, ("bastion.home",)))),
+    "changed": (
+        NARROW,
+        opened(lambda: TextScreen("HOST KEY CHANGED: rpi09", hard_stop(Node("rpi09", "rpi09"), CHANGED))),
+    ),
     "new-key": (NARROW, opened(NewKeyScreen)),
     "new-password": (NARROW, opened(lambda: NewPasswordScreen(("rpi01", "rpi02"), why="nuc01: [/too] short"))),
     "too-small": ((30, 8), keys("1")),

@@ -13,6 +13,7 @@ from homelab_tui.domain.errors import UsageError
 from homelab_tui.domain.keys import HostKeyState, PublicKey
 from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.operations import Result
+from homelab_tui.domain.public_keys import key_line
 from homelab_tui.domain.state import LabState
 from homelab_tui.engine.key_steps import changed_host_key
 from homelab_tui.engine.keys import PushAnswers
@@ -90,4 +91,6 @@ def _would(state: LabState, key: PublicKey, node: Node) -> Result:
     cells = [cell for cell in reading.value.cells if cell.fingerprint == key.fingerprint]
     if cells:
         return Result(node.account, ok=True, changed=False, detail=f"line {cells[0].line}: {cells[0].state.value}")
-    return Result(node.account, ok=True, changed=True, detail=f"would add: + {key.type} … {key.comment}")
+    line = key_line(key).decode("utf-8", "replace")
+    where = f"after its {len(reading.value.cells)} keys" if reading.value.cells else "as its first key"
+    return Result(node.account, ok=True, changed=True, detail=f"would add {where}: + {line}")

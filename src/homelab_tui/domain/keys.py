@@ -85,6 +85,8 @@ class HostKey:
     known_fingerprint: str | None = None
     """Fingerprint of the known key, for a changed one."""
     blob: bytes = b""
+    jump_host: str | None = None
+    """Whose key it is, where that is a jump host on the way; None: the node's own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,7 @@ def _log_begins(state: LabState, key: UnknownKey) -> datetime | None:
     begins: list[datetime] = []
     for account in key.on:
         reading = next((reading for name, reading in state.logins if name == account), None)
-        if reading is None or reading.value is None or reading.value.since is None:
+        if reading is None or reading.value is None or reading.problem or reading.value.since is None:
             return None
         begins.append(reading.value.since)
     return max(begins, default=None)
@@ -122,12 +122,12 @@ def unknown_key_lines(state: LabState, fingerprint: str, now: datetime) -> list[
 
 def _last_used_words(state: LabState, account: str, fingerprint: str, now: datetime) -> str:
     reading = next((reading for name, reading in state.logins if name == account), None)
-    if reading is None or (reading.value is None and reading.problem is None):
-        return "not asked (the log of logins is read as root)"
-    if reading.value is None:
-        return f"not known: {reading.problem}"
-    at = dict(reading.value.last).get(fingerprint)
+    at = dict(reading.value.last).get(fingerprint) if reading and reading.value else None
     if at is not None:
         return f"{since(at, now)} ago ({local(at)}), by the node's log"
+    if reading is not None and reading.problem:
+        return f"not known: {reading.problem}"
+    if reading is None or reading.value is None:
+        return "not asked (the log of logins is read as root)"
     back = f"goes back to {local(reading.value.since)}" if reading.value.since else "does not say how far it goes back"
     return f"no login in the node's log, which {back}"

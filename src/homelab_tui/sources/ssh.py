@@ -114,7 +114,12 @@ class SshSource(Administers):
 
     async def host_key(self, node: Node) -> HostKey:
         """The host key that decides about going on: the node's, or that of a jump host which is not trusted yet."""
-        return await self._sessions.at_door(node, lambda arrival, _: arrival.host_key, commands=0)
+
+        def shown(arrival: Arrival, _: Scope) -> HostKey:
+            jump_host = None if arrival.hop is arrival.route.target else arrival.hop.name
+            return replace(arrival.host_key, jump_host=jump_host)
+
+        return await self._sessions.at_door(node, shown, commands=0)
 
     async def trust(self, node: Node, fingerprint: str) -> HostKey:
         """Remembers the key that `host_key` showed, if the server still shows exactly that one.

@@ -13,7 +13,7 @@ from homelab_tui.domain.dropbear import as_dropbear_reads
 from homelab_tui.domain.errors import PasswordExpired, SourceError, SourceGarbled, SourceRefused
 from homelab_tui.domain.keys import AccountKeys, FoundAccount, KeyCell
 from homelab_tui.domain.strict_modes import PathMode, strict_modes_faults
-from homelab_tui.sources.ssh_account_script import DROPBEAR_ROOT_FILE, is_dropbear
+from homelab_tui.sources.ssh_account_script import DROPBEAR_ROOT_FILE, MOST_OTHERS, is_dropbear
 from homelab_tui.sources.ssh_commands import Output
 from homelab_tui.sources.ssh_limits import PASSWORD_METHODS
 from homelab_tui.sources.ssh_routes import printable
@@ -54,6 +54,10 @@ class AccountReading:
     """What `sshd -T -C` says, keyword by keyword; empty where it may not be asked."""
     others: tuple["AccountReading", ...] = ()
     """The node's other accounts that hold keys, as root saw them; empty without sudo."""
+    others_seen: bool = False
+    """Whether they could be looked for at all."""
+    has_more_others: bool = False
+    """Whether there were too many of them to look at all."""
     by_sftp: bool = False
     """Read as files over SFTP, because the account runs no commands: no lock, no clock of the node's."""
 
@@ -101,7 +105,9 @@ def parse_account(output: Output, where: str, mark: str) -> AccountReading:
         )
         ends = (*begins[1:], len(words)) if begins else ()
         others = (_other(reading, words[begin:end]) for begin, end in zip(begins, ends, strict=True))
-        return replace(reading, others=tuple(others))
+        heard = {word for word, _ in words}
+        seen, has_more = "LOOKED" in heard, "MORE" in heard
+        return replace(reading, others=tuple(others), others_seen=seen, has_more_others=has_more)
     except (KeyError, ValueError, OverflowError, binascii.Error) as error:
         raise SourceGarbled(f"{where}: what the account says about itself cannot be read") from error
 
@@ -124,6 +130,8 @@ def account_keys(
     problems = list(found.problems)
     if reading.setting("authorizedkeyscommand") not in (None, "none"):
         problems.append("sshd also asks a program for keys (AuthorizedKeysCommand); those are not shown")
+    if reading.has_more_others:
+        problems.append(f"more than {MOST_OTHERS} other accounts hold keys; the rest of them was not read")
     if reading.by_sftp:
         problems.append("it runs no commands (SFTP only): read and written as files, without a lock")
     first = next((file for file in reading.files if file.data is not None), None)

@@ -9,6 +9,11 @@ from homelab_tui.sources.ssh_scripts import MARK
 DROPBEAR_ROOT_FILE = "/etc/dropbear/authorized_keys"
 """Where OpenWrt's dropbear reads root's keys."""
 
+MOST_OTHERS = 200
+"""How many other accounts are looked at; that there are more is said."""
+
+# `room` is what may still be said of files, in bytes: the whole answer is cut off at 2 MB, and nobody else's files may
+# make ours unreadable.
 # For the account itself, and once more as root for the other accounts of the node. `as` runs a program as the account
 # whose file is looked at: root never opens a file on a path that somebody else can change (CVE-2026-11837).
 _LOOK = r"""
@@ -47,8 +52,8 @@ look() {
     d=$(readlink -f "$p") || d=$p
     if ! as [ -f "$p" ]; then say NOTREG
     elif ! as [ -r "$p" ]; then say UNREADABLE
-    elif [ "$(size "$p")" -gt @LIMIT ]; then say TOOBIG
-    else printf '\n@@HL %s ' "$encoding"; as cat "$p" | encoded; printf ' END\n'; fi
+    elif n=$(size "$p"); [ "$n" -gt "$room" ]; then say TOOBIG
+    else room=$((room - n)); printf '\n@@HL %s ' "$encoding"; as cat "$p" | encoded; printf ' END\n'; fi
   fi
   while :; do
     line=$(stat -c '%u %g %a' "$d" 2>/dev/null) || break
@@ -66,7 +71,7 @@ look() {
 _OTHERS = r"""
 set -f
 LC_ALL=C; export LC_ALL
-me=$1; files=$2; found=0
+me=$1; files=$2; found=0; room=300000
 as() {
   if command -v setpriv >/dev/null 2>&1; then setpriv --reuid "$i" --regid "$gid" --clear-groups "$@" </dev/null
   else runuser -u "$u" -- "$@" </dev/null; fi
@@ -82,16 +87,22 @@ while IFS=: read -r u _ i gid _ HOME _; do
     [ -f "$o" ] && there=yes
   done
   [ -n "$there" ] && home=$(cd "$HOME" 2>/dev/null && pwd -P) || continue
-  found=$((found + 1)); [ "$found" -le 20 ] || break
+  found=$((found + 1)); [ "$found" -le @MOST ] || { say MORE; break; }
   say OTHER "$i $u $HOME"
-  for f in $files; do [ "$f" = none ] || { expand "$f"; look "$o"; }; done
+  for f in $files; do
+    expand "$f"; case $o in /*) p=$o ;; *) p=$HOME/$o ;; esac
+    # What root does not see is not there; spares the programs that would find that out as the account.
+    if [ -e "$p" ] || [ -L "$p" ]; then look "$o"; fi
+  done
 done
+say LOOKED
 """
 
 _READ_ACCOUNT = r"""
 main() {
 LC_ALL=C; export LC_ALL; umask 077; set -f
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin; export PATH
+room=1000000
 as() { "$@"; }
 size() { wc -c <"$1"; }
 @LOOK
@@ -138,9 +149,9 @@ def read_account_script(mark: str, *, dropbear: bool = False) -> bytes:
     """The script that reads an account, for `sh -s`."""
     files = "'.ssh/authorized_keys'" if dropbear else "'.ssh/authorized_keys .ssh/authorized_keys2'"
     words = {
-        # Others may not make ours unreadable: the whole answer is cut off at 2 MB.
-        "@OTHERS": _OTHERS.replace("@LOOK", _LOOK.replace("@LIMIT", "60000")),
-        "@LOOK": _LOOK.replace("@LIMIT", "1000000"),
+        "@OTHERS": _OTHERS,
+        "@LOOK": _LOOK,
+        "@MOST": str(MOST_OTHERS),
         "@FILES": files,
         "@SERVER": "dropbear" if dropbear else "openssh",
         "@ROOTFILE": DROPBEAR_ROOT_FILE,

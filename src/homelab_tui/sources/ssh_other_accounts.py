@@ -12,6 +12,7 @@ from homelab_tui.domain.authorized_keys import Line, without_key
 from homelab_tui.domain.errors import SourceConflict, SourceError, SourceRefused
 from homelab_tui.domain.keys import KeyRemoval, KeyWrite
 from homelab_tui.sources.ssh_account import AccountReading, FileReading
+from homelab_tui.sources.ssh_account_script import MOST_OTHERS
 from homelab_tui.sources.ssh_commands import Output
 from homelab_tui.sources.ssh_removals import Removals, lines_of_key, removed_words, shown_line
 from homelab_tui.sources.ssh_routes import printable
@@ -78,13 +79,23 @@ def remove_elsewhere(
             _take_out(session, reading, other, file, mark, removals)
         except SourceError as error:
             problems.append(f"{name} stays as it is: {error}")
-    if not lines:
-        return own
-    if dry_run:
-        return KeyRemoval(removed_words(tuple(lines), "would remove"), tuple(lines))
-    verb = "removed only in part" if problems else "removed"
-    writes, problem = tuple(removals.done), "; ".join(problems) or None
-    return KeyRemoval(removed_words(tuple(lines), verb), tuple(lines), writes, problem)
+    if reading.has_more_others:
+        problems.append(f"more than {MOST_OTHERS} other accounts hold keys; the rest of them was not looked at")
+    words, writes = tuple(lines), tuple(removals.done)
+    verb = "would remove" if dry_run else "removed only in part" if problems else "removed"
+    detail = removed_words(words, verb) if lines else own.detail
+    detail = "; ".join((detail, *_not_seen(reading)))
+    return KeyRemoval(detail, words, () if dry_run else writes, None if dry_run else "; ".join(problems) or None)
+
+
+def _not_seen(reading: AccountReading) -> Iterator[str]:
+    """What could not be looked at: the key may still be there."""
+    if not reading.others_seen:
+        yield "the node's other accounts were not looked at (that needs sudo without a password)"
+    for other in reading.others:
+        for file in other.files:
+            if file.data is None and file.trouble is not None:
+                yield f"{theirs(other.user, file.name, other.home)} was not read: it {file.trouble}"
 
 
 def restore_elsewhere(session: Session, name: str, left_sha256: str, before: bytes | None) -> KeyWrite:

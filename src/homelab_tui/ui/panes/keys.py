@@ -8,6 +8,7 @@ from textual import work
 from textual.binding import BindingType
 
 from homelab_tui.commands import by_id
+from homelab_tui.domain.keys import HostKeyState
 from homelab_tui.domain.state import LabState
 from homelab_tui.engine.store import entry
 from homelab_tui.present import keys as present
@@ -88,7 +89,7 @@ class KeysPane(KeyPushPane, KeyChangesPane, KeyNodesPane):
             )
         if command_id == "keys.trust":
             host_key = entry(lab.store.state.host_keys, nodes[0].account)
-            if host_key is None or host_key.state not in UNMET:
+            if host_key is None or host_key.state is HostKeyState.TRUSTED:
                 return f"the host key of {nodes[0].name} is {host_key.state.value if host_key else 'not read yet'}"
         return None
 
@@ -149,7 +150,11 @@ class KeysPane(KeyPushPane, KeyChangesPane, KeyNodesPane):
         host_key = entry(lab.store.state.host_keys, node.account)
         if host_key is None:
             return
-        compared = await self.app.push_screen_wait(TrustScreen(node, host_key))
+        if host_key.state not in UNMET:
+            await self.stop(node, host_key)
+            return
+        way = entry(lab.store.state.ways, node.account)
+        compared = await self.app.push_screen_wait(TrustScreen(node, host_key, way))
         if compared:
             result = await lab.keys.trust(node, host_key.fingerprint)
             tell_results(self, f"{result.target}: {result.detail}", (result,))

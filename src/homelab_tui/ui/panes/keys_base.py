@@ -2,19 +2,20 @@
 
 from collections.abc import Callable, Sequence
 
-from homelab_tui.domain.keys import HostKeyState, PublicKey
+from homelab_tui.domain.keys import HostKey, HostKeyState, PublicKey
 from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.operations import Result
 from homelab_tui.domain.state import LabState
-from homelab_tui.engine.key_steps import changed_host_key
 from homelab_tui.engine.lab import Lab
 from homelab_tui.engine.store import entry
 from homelab_tui.present import keys as present
+from homelab_tui.present.host_keys import hard_stop
 from homelab_tui.present.plans import results_sentence
 from homelab_tui.present.unknown_keys import unknown_keys
 from homelab_tui.ui.notices import tell, tell_results
 from homelab_tui.ui.panes.pane import Pane
 from homelab_tui.ui.screens.pick import PickScreen
+from homelab_tui.ui.screens.text import TextScreen
 from homelab_tui.ui.screens.trust import TrustScreen
 
 UNMET = (HostKeyState.UNKNOWN, HostKeyState.NEW_TYPE)
@@ -41,10 +42,12 @@ class KeysPaneBase(Pane):
         for node in nodes:
             host_key = entry(lab.store.state.host_keys, node.account)
             if host_key is not None and host_key.state in (HostKeyState.CHANGED, HostKeyState.REVOKED):
-                tell(self, changed_host_key(node, host_key), severity="error")
+                await self.stop(node, host_key)
                 continue
             if host_key is not None and host_key.state in UNMET:
-                if not await self.app.push_screen_wait(TrustScreen(node, host_key)):
+                if not await self.app.push_screen_wait(
+                    TrustScreen(node, host_key, entry(lab.store.state.ways, node.account))
+                ):
                     continue
                 result = await lab.keys.trust(node, host_key.fingerprint)
                 if not result.ok:
@@ -52,6 +55,11 @@ class KeysPaneBase(Pane):
                     continue
             met.append(node)
         return met
+
+    async def stop(self, node: Node, host_key: HostKey) -> None:
+        """A changed or revoked host key: what it is and what to do about it, and no button that goes on."""
+        word = "HOST KEY CHANGED" if host_key.state is HostKeyState.CHANGED else "HOST KEY REVOKED"
+        await self.app.push_screen_wait(TextScreen(f"{word}: {node.name}", hard_stop(node, host_key)))
 
     async def pick_key(
         self, question: str, keys: Sequence[PublicKey], *, words: Callable[[PublicKey], str] = lambda _key: ""

@@ -1,15 +1,14 @@
 """First contact: the fingerprint, its picture, and how to compare it. Rejecting is the default."""
 
-from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Static
 
-from homelab_tui.domain.keys import HostKey, HostKeyState
+from homelab_tui.domain.keys import HostKey
 from homelab_tui.domain.nodes import Node
-from homelab_tui.domain.public_keys import randomart
+from homelab_tui.present.host_keys import first_contact
 from homelab_tui.present.table import printable
 from homelab_tui.ui.screens.dialog import Dialog
 
@@ -17,18 +16,21 @@ from homelab_tui.ui.screens.dialog import Dialog
 class TrustScreen(Dialog[bool]):
     """One unknown host key. True: a person compared it."""
 
-    def __init__(self, node: Node, host_key: HostKey) -> None:
+    def __init__(self, node: Node, host_key: HostKey, way: tuple[str, ...] | None = None) -> None:
+        """`way`: the jump hosts on the way to the node; None when not known."""
         super().__init__()
+        self._way = way
         self._node = node
         self._host_key = host_key
 
     def compose(self) -> ComposeResult:
         """Who, what, how to compare."""
         box = Vertical(classes="box")
-        box.border_title = Content(f"Do you know {printable(self._node.name)}?")
+        whose = self._host_key.jump_host or self._node.name
+        box.border_title = Content(f"Do you know {printable(whose)}?")
         with box:
             with VerticalScroll(classes="text", can_focus=False):
-                yield Static(self._text(), markup=False)
+                yield Static(first_contact(self._node, self._host_key, self._way), markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Reject", id="reject")
                 yield Button("It is the same: trust it", id="trust", variant="warning")
@@ -36,20 +38,6 @@ class TrustScreen(Dialog[bool]):
     def on_mount(self) -> None:
         """The focus is on what does no harm."""
         self.query_one("#reject").focus()
-
-    def _text(self) -> Text:
-        key, node = self._host_key, self._node
-        text = Text()
-        text.append(f"{printable(node.host)} port {node.port or 22}\n")
-        text.append(f"{key.key_type}  {key.fingerprint}\n\n", "bold")
-        if key.state is HostKeyState.NEW_TYPE:
-            text.append("This host is known by a key of another type.\n\n", "yellow")
-        if key.blob:
-            text.append("\n".join(randomart(key.blob)) + "\n\n")
-        text.append("Compare it on the console of the node:\n", "dim")
-        text.append("  for k in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lvf $k; done\n")
-        text.append("Nothing secret has been sent yet.", "dim")
-        return text
 
     @on(Button.Pressed)
     def _answer(self, event: Button.Pressed) -> None:
