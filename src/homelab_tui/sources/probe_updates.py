@@ -10,6 +10,8 @@ from homelab_tui.sources.probe_answers import ProbeAnswer, natural, output, spli
 UPDATES_SCRIPT = resources.files("homelab_tui.sources").joinpath("updates.sh").read_text(encoding="utf-8")
 """To be fed to `sh -s`: POSIX, read-only, no root, no network. It may take a Pi several seconds of CPU."""
 
+UPDATES_TIMEOUT_S = 60.0
+"""apt on a busy Raspberry Pi. The script itself gives each package manager 50 s."""
 _NOTE = "/var/lib/update-notifier/updates-available"
 _ALL = re.compile(r"^(\d{1,6}) (?:packages?|updates?) can be (?:updated|applied|installed)")
 _SECURITY = re.compile(r"^(\d{1,6}) (?:of these )?(?:updates?|packages?) (?:is|are) (?:an? )?(?:standard )?security")
@@ -48,8 +50,9 @@ def parse_updates(text: str) -> PendingUpdates | None:
     """What `updates.sh` printed; None when the node has none of these package managers, or it could not tell."""
     answer = split_answer(text)
     for name, read in (("apt", _of_apt), ("dnf", _of_dnf), ("apk", _of_apk)):
-        if name in answer.commands:
-            return read(answer.commands[name], answer.statuses.get(name))
+        found = read(answer.commands[name], answer.statuses.get(name)) if name in answer.commands else None
+        if found is not None:
+            return found
     return None
 
 

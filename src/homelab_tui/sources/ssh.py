@@ -41,7 +41,7 @@ from homelab_tui.sources.key_files import PrivateKeyUnusable, read_my_keys, read
 from homelab_tui.sources.key_making import make_key
 from homelab_tui.sources.known_hosts_files import judge_host_key, read_known_hosts, remember_host_key
 from homelab_tui.sources.probe import PROBE_SCRIPT, parse_probe
-from homelab_tui.sources.probe_updates import UPDATES_SCRIPT, parse_updates
+from homelab_tui.sources.probe_updates import UPDATES_SCRIPT, UPDATES_TIMEOUT_S, parse_updates
 from homelab_tui.sources.ssh_account import AccountReading, NoCommands, account_keys, file_faults, no_answer
 from homelab_tui.sources.ssh_administration import Administers
 from homelab_tui.sources.ssh_agent import running_agent
@@ -57,6 +57,10 @@ from homelab_tui.sources.ssh_writes import Attempts, add_line, read_account
 
 MAKE_KEY_TIMEOUT_S = 60.0
 """A long RSA key takes a Pi a while."""
+
+
+_UPDATES_COMMANDS = 4
+"""As many commands' time as asking a package manager may take."""
 
 
 class SshSource(Administers):
@@ -104,13 +108,13 @@ class SshSource(Administers):
         """What waits to be updated, by the node's own caches; None where its package manager is none we know."""
 
         def body(session: Session) -> PendingUpdates | None:
-            output = session.run("sh -s", UPDATES_SCRIPT.encode())
+            output = session.run("sh -s", UPDATES_SCRIPT.encode(), UPDATES_TIMEOUT_S)
             text = output.stdout.decode("utf-8", "replace")
             if "@@ end" not in text:
                 raise no_answer(output, session.where)
             return parse_updates(text)
 
-        return await self._sessions.with_session(node, body)
+        return await self._sessions.with_session(node, body, commands=_UPDATES_COMMANDS)
 
     async def host_key(self, node: Node) -> HostKey:
         """The host key that decides about going on: the node's, or that of a jump host which is not trusted yet."""
