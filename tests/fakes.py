@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
+from homelab_tui.domain.curves import NodeCurves
 from homelab_tui.domain.errors import SourceMissing, SourceTimeout
 from homelab_tui.domain.jobs import CronJob, CronJobPast, Event, Job, JobId, JobPod, JobState, MetricsSnapshot
 from homelab_tui.domain.keys import (
@@ -568,6 +569,10 @@ class FakePrometheus:
     async def read_nodes(self) -> tuple[NodeMetrics, ...]:
         """None."""
         return ()
+
+    async def read_curves(self, instance: str, *, end: datetime, seconds: float, points: int) -> NodeCurves:
+        """Nothing to draw."""
+        return NodeCurves()
 
     async def check(self) -> str:
         """A version."""

@@ -39,6 +39,7 @@ def build_lab(config: Config, clock: Clock | None = None) -> Lab:
         ssh=ssh,
         reboots=ssh,
         lan=WakeOnLan(),
+        updates=ssh,
         drains=clusters,
         clusters=clusters,
         prometheus=prometheus,

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from homelab_tui.config.model import Config, SafetyConfig
+from homelab_tui.domain.disruption import DisruptionBudget
 from homelab_tui.domain.draining import NodePod
-from homelab_tui.domain.errors import SourceError, SourceRefused, SourceTimeout
+from homelab_tui.domain.errors import SourceError, SourceMissing, SourceRefused, SourceTimeout
 from homelab_tui.domain.nodes import KubeNode, Node, NodeFacts
 from homelab_tui.domain.state import NodeView
 from homelab_tui.engine.lab import Lab, Sources
+from homelab_tui.engine.restarts import CYCLE, REBOOT
 from homelab_tui.engine.rolling import RollingRestart
 from tests.fakes import FakeClock, FakeSsh
 
@@ -64,6 +66,14 @@ class Api:
         self.pods: list[NodePod] = []
         self.blocked: str | None = None
         self.patches: list[bool] = []
+        self.budgets: tuple[DisruptionBudget, ...] = ()
+        self.problem: SourceError | None = None
+
+    async def list_disruption_budgets(self) -> tuple[DisruptionBudget, ...]:
+        """As told, or a problem."""
+        if self.problem is not None:
+            raise self.problem
+        return self.budgets
 
     async def read_node(self, name: str) -> KubeNode:
         """As it is."""
@@ -106,14 +116,65 @@ class World:
 
 async def test_a_reboot_is_over_when_another_boot_answers_and_not_before(tmp_path: Path) -> None:
     world = World(tmp_path, "boot-1", "boot-1", None, None, "boot-2")
-    result = await world.lab.nodes.reboot(world.view)
+    result = await world.lab.nodes.reboot(replace(world.view, kubernetes=None))
     assert result.ok
     assert result.detail == "rebooted, answers SSH after 4 s"
 
 
 async def test_a_boot_too_quick_to_be_seen_down_counts_by_its_boot_id(tmp_path: Path) -> None:
     world = World(tmp_path, "boot-1", "boot-2")
-    assert (await world.lab.nodes.reboot(world.view)).ok
+    assert (await world.lab.nodes.reboot(replace(world.view, kubernetes=None))).ok
+
+
+async def test_a_reboot_of_a_clusters_node_is_over_when_it_is_ready_as_that_boot(tmp_path: Path) -> None:
+    world = World(tmp_path, "boot-1", None, "boot-2")
+    stale = await world.lab.nodes.reboot(world.view)
+    assert (stale.ok, stale.changed) == (False, True)
+    assert "answers SSH after" in stale.detail
+    assert "but its Node is not Ready after 60 s" in stale.detail
+    assert "cordoned" not in stale.detail, "nobody cordoned it"
+    world = World(tmp_path, "boot-1", None, "boot-2")
+    world.api.node = replace(KUBE, boot_id="boot-2")
+    ready = await world.lab.nodes.reboot(world.view)
+    assert ready.ok
+    assert "then Ready after 0 s" in ready.detail
+
+
+async def test_a_plan_names_the_pods_that_go_and_what_holds_them(tmp_path: Path) -> None:
+    world = World(tmp_path, "boot-1")
+    web, db = (
+        NodePod("shop", "web-1", "u1", "Running", "ReplicaSet", labels=(("app", "web"),)),
+        NodePod("shop", "db-0", "u2", "Running", "StatefulSet", labels=(("app", "db"),)),
+    )
+    agent = NodePod("kube-system", "agent", "u3", "Running", "DaemonSet")
+    world.api.pods = [web, db, agent]
+    world.api.budgets = (DisruptionBudget("shop", "db", 0, (("app", "db"),), healthy=1, desired=1),)
+    plan = await world.lab.restarts.plan([world.view], by=REBOOT)
+    assert plan.is_allowed
+    assert "rpi02: 2 Pods (shop/db-0, shop/web-1) are evicted, 1 stay" in plan.notes
+    assert [w for w in plan.warnings if "shop/db-0 waits: PodDisruptionBudget shop/db allows no disruption now" in w]
+    assert not any("web-1" in warning for warning in plan.warnings)
+    world.api.pods = [NodePod("shop", "bare", "u4", "Running")]
+    refused = await world.lab.restarts.plan([world.view], by=REBOOT)
+    assert any("shop/bare" in why and "--force" in why for why in refused.refusals)
+    assert (await world.lab.restarts.plan([world.view], by=REBOOT, force=True)).is_allowed
+    world.api.problem = SourceRefused("forbidden: list poddisruptionbudgets.policy")
+    unread = await world.lab.restarts.plan([world.view], by=REBOOT, force=True)
+    assert any("PodDisruptionBudgets hold its Pods cannot be read" in warning for warning in unread.warnings)
+    world.api.problem = SourceMissing("this API has no policy/v1")
+    absent = await world.lab.restarts.plan([world.view], by=REBOOT, force=True)
+    assert not any("cannot be read" in warning for warning in absent.warnings)
+
+
+async def test_either_way_of_a_restart_is_refused_where_it_cannot_be_done(tmp_path: Path) -> None:
+    world = World(tmp_path, "boot-1")
+    dead = await world.lab.restarts.plan([world.asleep], by=REBOOT)
+    assert any("power-cycle it instead" in why for why in dead.refusals)
+    portless = await world.lab.restarts.plan([world.view], by=CYCLE)
+    assert any("no PoE port" in why for why in portless.refusals)
+    assert not world.lab.nodes.are_drainable([replace(world.view, kubernetes=replace(KUBE, ready=False))])
+    assert not world.lab.nodes.are_drainable([replace(world.view, kubernetes=None)])
+    assert world.lab.nodes.are_drainable([world.view])
 
 
 async def test_a_node_that_stays_the_same_boot_did_not_reboot(tmp_path: Path) -> None:

@@ -67,3 +67,35 @@ def test_values_that_are_none_are_none() -> None:
 
 def test_no_series_are_no_machines() -> None:
     assert machines([]) == ()
+
+
+def test_a_machine_tells_what_it_is_and_what_ails_it() -> None:
+    [found] = machines(
+        samples(
+            ("node_load1", {}, "1"),
+            ("node_uname_info", {"nodename": "rpi01", "release": "6.8.0-1013-raspi", "machine": "aarch64"}, "1"),
+            ("node_os_info", {"pretty_name": "Ubuntu 24.04.1 LTS", "id": "ubuntu"}, "1"),
+            ("node_dmi_info", {"product_name": "NUC11PAHi5", "bios_version": "PATGL357.0046"}, "1"),
+            ("node_filesystem_size_bytes", {"mountpoint": "/"}, "64e+09"),
+            ("node_filesystem_free_bytes", {"mountpoint": "/"}, "40e+09"),
+            ("node_timex_sync_status", {}, "0"),
+            ("node_hwmon_in_lcrit_alarm_volts", {"chip": "soc:firmware_raspberrypi_hwmon", "sensor": "in0"}, "0.001"),
+            ("node_power_supply_current_ampere", {"power_supply": "rpi-poe"}, "0.601"),
+        )
+    )
+    assert (found.kernel, found.arch, found.os) == ("6.8.0-1013-raspi", "aarch64", "Ubuntu 24.04.1 LTS")
+    assert (found.model, found.bios) == ("NUC11PAHi5", "PATGL357.0046")
+    assert (found.root_size_bytes, found.root_used_bytes) == (64_000_000_000, 24_000_000_000)
+    assert (found.clock_synchronised, found.under_voltage, found.hat_ma) == (False, True, 601)
+
+
+def test_a_mainboards_lowest_voltage_and_oem_junk_say_nothing() -> None:
+    [found] = machines(
+        samples(
+            ("node_load1", {}, "1"),
+            ("node_hwmon_in_lcrit_alarm_volts", {"chip": "nct6775", "sensor": "in0"}, "0.001"),
+            ("node_power_supply_current_ampere", {"power_supply": "BAT0"}, "1.2"),
+            ("node_dmi_info", {"product_name": "Default string", "bios_version": " "}, "1"),
+        )
+    )
+    assert (found.under_voltage, found.hat_ma, found.model, found.bios) == (None, None, None, None)

@@ -110,8 +110,10 @@ SILENT: Reading[bool] = Reading(problem="no answer", timed_out=True)
 
 
 def test_a_cluster_that_is_away_does_not_prove_that_a_silent_node_lives() -> None:
-    (view,) = node_views(state_of(reached=SILENT), {}, 180)
+    (view,) = node_views(state_of(reached=SILENT), {"rpi01": 60}, 180)
     assert view.state is NodeState.UP
+    (view,) = node_views(state_of(reached=SILENT), {"rpi01": 20}, 180)
+    assert view.state is NodeState.UNKNOWN, "Kubernetes has not noticed yet"
     (view,) = node_views(state_of(reached=SILENT, cluster_problem="gone"), {}, 180)
     assert view.state is NodeState.DOWN
     assert view.kubernetes is not None, "what it said is still shown"

@@ -10,7 +10,7 @@ import pytest
 from homelab_tui.config.model import SafetyConfig
 from homelab_tui.domain.errors import SourceTimeout, UsageError
 from homelab_tui.domain.nodes import Interface, KubeNode, NodeFacts
-from homelab_tui.domain.poe import PortRef
+from homelab_tui.domain.poe import Detection, PortRef
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import ClusterJobs, LabState
 from homelab_tui.engine.journal import Journal
@@ -31,6 +31,21 @@ async def test_two_cycles_within_a_minute_are_refused_and_later_ones_not(world: 
     assert (result.ok, result.changed, world.offs) == (False, False, 1)
     world.clock.advance(60)
     assert (await world.cycle()).ok
+
+
+async def test_a_node_that_may_still_be_booting_is_not_cut_again(world: World) -> None:
+    assert (await world.cycle()).ok
+    world.clock.advance(90)
+    world.ssh.reachable["rpi03"] = False
+    assert "may still be booting" in await world.refusals("cycle", "rpi03")
+    world.switch.ports[3] = replace(world.switch.ports[3], detection=Detection.SEARCHING)
+    assert await world.refusals("cycle", "rpi03") == "", "what gets no power does not boot"
+    world.switch.ports[3] = replace(world.switch.ports[3], detection=Detection.DELIVERING)
+    world.ssh.reachable["rpi03"] = True
+    assert await world.refusals("cycle", "rpi03") == "", "it has booted"
+    world.ssh.reachable["rpi03"] = False
+    world.clock.advance(100)
+    assert await world.refusals("cycle", "rpi03") == "", "the boot grace is over"
 
 
 async def test_two_processes_share_the_minute_through_the_journal(world: World, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -48,6 +49,26 @@ async def test_the_lab_is_read_as_it_is() -> None:
     assert {node.hostname for node in nodes} == {"nuc01", "nuc02", "nuc03", "nuc04"}
     assert snapshot.alerts
     assert snapshot.warnings == ()
+
+
+async def test_a_machines_curves_come_from_one_range_query() -> None:
+    async with start_lab(interval_s=0.2, **QUIET) as lab:
+        site = lab.sites["pi"]
+        source = lab_source(site.prometheus.url, "pi")
+        machine = next(node for node in await source.read_nodes() if node.hostname == "rpi02")
+        site.prometheus.scrape()
+        end = lab.world.clock.now() + timedelta(seconds=1)  # the slots' grid is whole seconds
+        curves = await source.read_curves(machine.instance, end=end, seconds=60.0, points=60)
+        nobody = await source.read_curves("no such machine", end=end, seconds=60.0, points=60)
+        await source.close()
+    assert curves.temperature_c is not None
+    assert curves.hat_w is not None
+    assert curves.port_w is None
+    assert (len(curves.temperature_c.values), curves.temperature_c.step_s) == (60, 1.0)
+    assert (curves.temperature_c.values[-1] or 0.0) == pytest.approx(machine.temperature_c, abs=6.0)
+    assert (curves.hat_w.values[-1] or 0.0) == pytest.approx((machine.hat_ma or 0) * 5 / 1000, abs=1.0)
+    assert curves.temperature_c.values[0] is None, "the lab did not run then"
+    assert (nobody.temperature_c, nobody.hat_w) == (None, None)
 
 
 async def test_the_labs_cronjobs_get_the_verdicts_they_are_there_for() -> None:

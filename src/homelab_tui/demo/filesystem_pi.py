@@ -47,6 +47,10 @@ def pi_files(node: DemoNode) -> Files:
         f"/sys/class/hwmon/hwmon{_fan}/name": text("pwmfan"),
         "/sys/class/thermal/thermal_zone0/type": text("cpu-thermal"),
         "/sys/class/thermal/cooling_device0/type": text("pwm-fan"),
+        "/sys/class/thermal/cooling_device0/max_state": text("4"),
+        "/var/lib/update-notifier/updates-available": text(
+            "", "23 updates can be applied immediately.", "7 of these updates are standard security updates."
+        ),
     }
 
 

@@ -45,7 +45,7 @@ def _nuc(machine: DemoNode, now: datetime) -> list[Metric]:
     chip = "platform_coretemp_0"
     dmi = {
         "bios_vendor": "Intel Corp.",
-        "bios_version": "PATGL357.0042.2021.1109.1557",
+        "bios_version": "PATGL357.0046.2022.0608.1909",
         "board_name": machine.board,
         "product_name": machine.model,
         "system_vendor": "Intel(R) Client Systems",

@@ -21,6 +21,7 @@ class NodePod:
     """It has an emptyDir: what is in it is gone with the Pod."""
     is_going: bool = False
     """It is being deleted already."""
+    labels: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from homelab_tui.domain.nodes import NodeState
 from homelab_tui.domain.poe import Detection, PoePort
 
+KUBELET_LAG_S = 50.0
+"""How long the API server goes on calling a node Ready whose kubelet is gone (40 s; 50 s from Kubernetes 1.32 on)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Witnesses:
@@ -21,6 +24,14 @@ class Witnesses:
     """The switch port that feeds it; None: not fed by a known port, or its switch is away."""
     silent_s: float | None = None
     """How long SSH has been silent in this session; None: it is not, or nobody knows since when."""
+    silent_at_least_s: float = 0.0
+    """The part of a silence that we have seen ourselves, although it may have begun before."""
+    ssh_refused: bool = False
+    """Something answered, and refused the connection."""
+    port_event: str | None = None
+    """What happened at its port since the node answered last: it is not simply hung then."""
+    usual_draw: str | None = None
+    """In words, when it draws far from what it usually does."""
     is_acting: bool = False
     """An operation of ours is rebooting or cycling it right now."""
 
@@ -45,8 +56,18 @@ def node_state(seen: Witnesses, boot_grace_s: float) -> tuple[NodeState, str | N
         # Kubernetes believes in a node for 40 s after its power went.
         return NodeState.DOWN, unfed
     if seen.kubelet_ready:
-        return NodeState.UP, f"{reason}; but its kubelet is Ready"
+        return _ready_but_silent(seen, reason)
     return _dead(seen, reason, boot_grace_s)
+
+
+def _ready_but_silent(seen: Witnesses, reason: str) -> tuple[NodeState, str | None]:
+    """Kubernetes calls a node Ready until it has missed its kubelet for 40 s: so long, Ready proves nothing."""
+    lasted_s = seen.silent_s if seen.silent_s is not None else seen.silent_at_least_s
+    answers_somehow = seen.ssh_connects or (seen.ssh_refused and seen.silent_s is None)
+    if lasted_s > KUBELET_LAG_S or answers_somehow:
+        return NodeState.UP, f"{reason}; but its kubelet is Ready"
+    said = f"Kubernetes still says Ready, as it does for {KUBELET_LAG_S:.0f} s after a node died"
+    return NodeState.UNKNOWN, f"{reason}; {said}"
 
 
 def _unfed(port: PoePort | None) -> str | None:
@@ -63,12 +84,14 @@ def _dead(seen: Witnesses, reason: str, boot_grace_s: float) -> tuple[NodeState,
     lasting = "" if silent_s is None or silent_s < 60 else f" for {silent_s // 60:.0f} min"
     takes_connections = seen.ssh_connects is True
     if seen.port is not None and seen.port.delivers_power:
-        power = f"port {seen.port.ref} delivers power"
+        power = f"port {seen.port.ref} delivers power" + (f", {seen.usual_draw}" if seen.usual_draw else "")
         if silent_s is None:
             word = NodeState.UNKNOWN if takes_connections else NodeState.DOWN
             return word, f"{reason}; {power}: booting, hung or halted"
         if silent_s <= boot_grace_s:
             return NodeState.REBOOTING, f"{reason}{lasting}; {power}: it may be booting"
+        if seen.port_event is not None:
+            return NodeState.DOWN, f"{reason}{lasting}; {power}, but {seen.port_event} since: it did not come up"
         return NodeState.HUNG, f"{reason}{lasting}; {power} (a halted node looks the same)"
     if takes_connections:
         if silent_s is not None and silent_s > boot_grace_s:

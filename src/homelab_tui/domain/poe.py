@@ -58,6 +58,25 @@ class PoePort:
         return None if self.detection is None else self.detection is Detection.DELIVERING
 
 
+_EVENTS = (
+    ("its device was unplugged or stopped drawing", "mps_absent_count"),
+    ("it was overloaded", "overload_count"),
+    ("it was shorted", "short_count"),
+    ("it was denied power", "denied_count"),
+)
+
+
+def port_event(before: PoePort, after: PoePort) -> str | None:
+    """What happened at a port between two readings, in words; None: nothing that it tells."""
+    for words, name in _EVENTS:
+        old, new = getattr(before, name), getattr(after, name)
+        if old is not None and new is not None and new > old:
+            return words
+    if before.link_up and after.link_up is False:
+        return "its link went down"
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class PseGroup:
     """The power supply of one group (a box of a stack, a module of a chassis): pethMainPseTable."""

@@ -2,14 +2,17 @@
 
 from dataclasses import dataclass, field
 
+from homelab_tui.domain.ailments import Ailment
 from homelab_tui.domain.alerts import AlertmanagerSnapshot
 from homelab_tui.domain.job_families import FamilyRows
 from homelab_tui.domain.jobs import CronJob, CronJobPast, Job, JobPod, MetricsSnapshot
 from homelab_tui.domain.keys import AccountKeys, HostKey, KeyLogins, PublicKey, Sighting
-from homelab_tui.domain.nodes import KubeNode, Node, NodeFacts, NodeMetrics, NodeState
+from homelab_tui.domain.nodes import KubeNode, Node, NodeFacts, NodeMetrics, NodeState, PendingUpdates
 from homelab_tui.domain.operations import Operation
 from homelab_tui.domain.poe import PoePort, SwitchReading
+from homelab_tui.domain.power import NodePower
 from homelab_tui.domain.reading import Reading
+from homelab_tui.domain.witnesses import Claim
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +51,20 @@ class NodeView:
     reachable: bool | None = None
     """Whether its SSH port takes a TCP connection."""
     facts: NodeFacts | None = None
+    """What the probe measured; what it did not tell, from the other witnesses. None: nobody told anything."""
     kubernetes: KubeNode | None = None
     metrics: NodeMetrics | None = None
+    metrics_from: str | None = None
+    """Name of the Prometheus that `metrics` come from."""
+    claims: tuple[Claim, ...] = ()
+    """Who says what, where several could."""
+    disagreements: tuple[str, ...] = ()
+    """Where they contradict each other, those that speak right now."""
+    ailments: tuple[Ailment, ...] = ()
+    """What its firmware complained of since it booted, as far as we saw it."""
+    updates: PendingUpdates | None = None
+    power: NodePower | None = None
+    """Energy per day and usual draw, as remembered on this machine."""
     port: PoePort | None = None
     port_note: str | None = None
     """How the port was found when it was not declared (ifAlias, MAC table, LLDP, where it was last)."""
@@ -69,6 +84,10 @@ class LabState:
     """Why my key files cannot be read: a configured one is missing or is no key."""
     probes: tuple[tuple[str, Reading[NodeFacts]], ...] = ()
     """Node name → probe."""
+    updates: tuple[tuple[str, Reading[PendingUpdates | None]], ...] = ()
+    """Node name → what its package manager says waits; asked seldom."""
+    machines: tuple[tuple[str, Reading[tuple[NodeMetrics, ...]]], ...] = ()
+    """Prometheus name → what its node_exporters say."""
     reachability: tuple[tuple[str, Reading[bool]], ...] = ()
     """Node name → whether TCP connects; a refused connection is a good reading of False."""
     accounts: tuple[tuple[str, Reading[AccountKeys]], ...] = ()

@@ -15,6 +15,7 @@ def empty_state(config: Config) -> LabState:
         probes=tuple((node.name, Reading()) for node in config.nodes),
         reachability=tuple((node.name, Reading()) for node in config.nodes),
         accounts=tuple((node.name, Reading()) for node in config.nodes),
+        machines=tuple((server.name, Reading()) for server in config.prometheus),
         switches=tuple((switch.name, Reading()) for switch in config.switches),
         clusters=tuple((cluster.name, Reading()) for cluster in config.clusters),
         prometheus=tuple((server.name, Reading()) for server in config.prometheus),

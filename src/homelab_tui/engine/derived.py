@@ -13,6 +13,7 @@ from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import JobsView, LabState
 from homelab_tui.engine.jobs import Tombstones
 from homelab_tui.engine.node_views import NodeViews
+from homelab_tui.engine.node_witnesses import RemembersNodes
 from homelab_tui.engine.port_memory import PortMemory
 from homelab_tui.engine.ports import Clock
 from homelab_tui.engine.schedules import next_run
@@ -53,6 +54,10 @@ class Silences:
             self._hangs_since.pop(name, None)
             self._heard.add(name)
 
+    def at_least(self, now: datetime) -> dict[str, float]:
+        """Node → seconds of silence that were seen in this session, whenever it began."""
+        return {name: (now - at).total_seconds() for name, at in (self._hangs_since | self._silent_since).items()}
+
     def seconds(self, now: datetime) -> dict[str, float]:
         """Node → seconds of silence.
 
@@ -73,14 +78,20 @@ class Derivation:
     """Fills in the derived parts of a state."""
 
     def __init__(
-        self, config: Config, clock: Clock, tombstones: Tombstones, silences: Silences, ports: PortMemory
+        self,
+        config: Config,
+        clock: Clock,
+        tombstones: Tombstones,
+        silences: Silences,
+        ports: PortMemory,
+        memory: RemembersNodes | None = None,
     ) -> None:
         self._ports = ports
         self._clock = clock
         self._tombstones = tombstones
         self._silences = silences
         self._refresh_s = config.ui.refresh_s
-        self._views = NodeViews(config.safety.boot_grace_s)
+        self._views = NodeViews(config.safety.boot_grace_s, memory)
         self._cluster_of = {server.name: server.cluster or server.name for server in config.prometheus}
         self._merger = JobsMerger()
         self._clusters = frozenset(self._cluster_of.values())
@@ -93,7 +104,8 @@ class Derivation:
         """The state with `jobs` and `node_views` as they follow from the rest, now."""
         now = self._clock.now()
         state = replace(state, jobs=self._jobs(state, now))
-        views = self._views.of(state, self._silences.seconds(now), self._ports.last())
+        silences = self._silences
+        views = self._views.of(state, silences.seconds(now), self._ports.last(), silences.at_least(now))
         self._ports.learn(views, (name for name, reading in state.switches if reading.problem is None))
         return replace(state, node_views=views)
 

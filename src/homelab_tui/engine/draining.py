@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
+from homelab_tui.domain.disruption import held
 from homelab_tui.domain.draining import Drainage, NodePod, drainage
 from homelab_tui.domain.errors import ActionRefused, SourceConflict, SourceError, SourceMissing
 from homelab_tui.domain.nodes import KubeNode
 from homelab_tui.domain.operations import Result
 from homelab_tui.engine.operations import Operations, Progress
-from homelab_tui.engine.ports import Clock, DrainsNodes
+from homelab_tui.engine.ports import Clock, DrainsNodes, KnowsBudgets
 
 _POLL_S = 1.0
 _PATCH_TRIES = 3
@@ -57,6 +58,15 @@ class Drainer:
     async def sorted_pods(self, *, force: bool) -> Drainage:
         """What a drain would do with the Pods that are on it now."""
         return drainage(await self._cluster.list_pods_on(self._kube.name), force=force)
+
+    async def holders(self, pods: Sequence[NodePod]) -> tuple[tuple[NodePod, str], ...]:
+        """Those of these Pods that a PodDisruptionBudget would hold, each with its name. Raises: SourceError."""
+        if not pods or not isinstance(self._cluster, KnowsBudgets):
+            return ()
+        try:
+            return held(pods, await self._cluster.list_disruption_budgets())
+        except SourceMissing:
+            return ()  # an API without that group has no budgets
 
     async def drain(self, name: str, progress: Progress, *, force: bool, timeout_s: float) -> Result:
         """Cordon, evict, wait until the Pods are gone. What blocks an eviction is asked again until the time is up.

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from homelab_tui.config.model import Config
@@ -15,7 +16,7 @@ from homelab_tui.domain.nodes import Node, NodeFacts
 from homelab_tui.domain.operations import Result
 from homelab_tui.domain.poe import SwitchReading, with_same_ports
 from homelab_tui.domain.reading import Reading
-from homelab_tui.domain.state import ClusterJobs, LabState
+from homelab_tui.domain.state import ClusterJobs, LabState, NodeView
 from homelab_tui.engine.access import AccessReviews
 from homelab_tui.engine.activity import ActivityLog
 from homelab_tui.engine.administration import Administration
@@ -34,6 +35,7 @@ from homelab_tui.engine.key_steps import KeySteps
 from homelab_tui.engine.keys import KeyActions
 from homelab_tui.engine.kubectl import Kubectl
 from homelab_tui.engine.node_actions import NodeActions, NodeLimits, NodeWires
+from homelab_tui.engine.node_memory import NodeMemory
 from homelab_tui.engine.operations import Operations
 from homelab_tui.engine.poe import PoeActions
 from homelab_tui.engine.poller import Poller
@@ -43,6 +45,7 @@ from homelab_tui.engine.ports import (
     Clock,
     DrainsNodes,
     HoldsAlerts,
+    LooksForUpdates,
     ReachesAndInstalls,
     ReadsMetrics,
     RebootsNodes,
@@ -50,6 +53,7 @@ from homelab_tui.engine.ports import (
     SwitchesPoe,
     WakesNodes,
 )
+from homelab_tui.engine.restarts import Restarts
 from homelab_tui.engine.sightings import Sightings
 from homelab_tui.engine.silences import SilenceActions
 from homelab_tui.engine.store import Store, reading_of
@@ -59,10 +63,15 @@ PROBE_S = 30.0
 ACCOUNT_S = 120.0
 LOGINS_S = 900.0
 """A node's log of logins is long; a key that appears asks for it at once."""
+MACHINES_S = 30.0
+UPDATES_S = 3_600.0
+"""Asking a package manager costs a Raspberry Pi seconds of CPU."""
 SWITCH_S = 10.0
 PAST_S = 300.0
 _CLOSE_S = 2.0
 _HEAD_START_S = 1.0
+_UPDATES_AFTER_S = 20.0
+"""Not while everything else is asked for the first time."""
 _LOGIN_EVERY_S = 0.04
 _LOGINS_WITHIN_S = 2.0
 
@@ -86,6 +95,7 @@ class Sources:
     alertmanagers: tuple[HoldsAlerts, ...] = ()
     reboots: RebootsNodes | None = None
     lan: WakesNodes | None = None
+    updates: LooksForUpdates | None = None
     drains: tuple[DrainsNodes, ...] = ()
     """The clusters again, as something to act on their Nodes with."""
     own_macs: frozenset[str] = frozenset()
@@ -111,8 +121,10 @@ class Lab:
         self.clock: Clock = clock or SystemClock()
         tombstones = Tombstones(self.clock)
         self._silences = Silences(self.clock, config.safety.boot_grace_s, self.wake_node)
-        memory = PortMemory(state_dir, self.clock)
-        self.store = Store(empty_state(config), Derivation(config, self.clock, tombstones, self._silences, memory))
+        self.memory = NodeMemory(state_dir, self.clock, sources.prometheus)
+        ports = PortMemory(state_dir, self.clock)
+        derivation = Derivation(config, self.clock, tombstones, self._silences, ports, self.memory)
+        self.store = Store(empty_state(config), derivation)
         self.journal = Journal(state_dir, self.clock)
         self.activity = ActivityLog(state_dir, self.clock)
         self.operations = Operations(self.store, self.activity, self.clock, sleep)
@@ -156,6 +168,7 @@ class Lab:
             poe_limits(config, sources.own_macs, sources.own_addresses),
             answers=sources.ssh.answers,
             wake=self._wake_power,
+            until_ready=self._until_ready,
         )
         self.nodes = NodeActions(
             NodeWires(sources.ssh, sources.reboots, sources.lan, sources.drains),
@@ -163,7 +176,9 @@ class Lab:
             self.clock,
             NodeLimits(read_only, config.safety.boot_grace_s, sources.own_macs, sources.own_addresses),
             wake=self.wake_node,
+            kube_nodes=lambda: tuple(n for _, r in self.store.state.clusters if r.value for n in r.value.nodes),
         )
+        self.restarts = Restarts(self.nodes, self.poe, lambda: self.store.state, partial(self.read, ("switches",)))
         self._watchers = tuple(
             ClusterWatcher(c, self._publish_cluster(c.name), self.clock, on_jobs=self.evidence.observer(c.name))
             for c in sources.clusters
@@ -189,7 +204,12 @@ class Lab:
             run, weight = self._pollers[name].run, _weight(name)
             logins += weight > 1
             later_s = logins * min(_LOGIN_EVERY_S, _LOGINS_WITHIN_S / len(self._pollers))
+            later_s += _UPDATES_AFTER_S if weight == _WEIGHTS["updates"] else 0.0
             self._tasks.append(asyncio.create_task(self._after_the_light(run, later_s) if weight else _forever(run)))
+
+        self._tasks.append(
+            asyncio.create_task(_forever(lambda: self.memory.run(lambda: self.store.state, self.store.touch)))
+        )
 
     async def close(self) -> None:
         """End: what must finish finishes, the rest is cancelled, connections are closed (2 s for that)."""
@@ -197,6 +217,7 @@ class Lab:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.memory.flush(everything=True)
         self.store.close()
         closing = [self.sources.ssh.close()]
         closing += [cluster.close() for cluster in self.sources.clusters]
@@ -224,10 +245,16 @@ class Lab:
 
     def wake_node(self, name: str) -> None:
         """Ask one node again now."""
-        for kind in ("reach", "probe", "account"):
+        for kind in ("reach", "probe", "account", "updates"):
             poller = self._pollers.get(f"{kind}:{name}")
             if poller is not None:
                 poller.wake()
+
+    async def _until_ready(self, view: NodeView) -> Result | None:
+        """Wait for the Node of a box that was power-cycled."""
+        if not self.nodes.is_followable(view):
+            return None
+        return await self.nodes.until_ready(view, view.kubernetes.boot_id if view.kubernetes else None)
 
     # Unfinished work of an earlier process
 
@@ -256,8 +283,8 @@ class Lab:
     # Reading once, for the command line
 
     async def read(self, what: Collection[str], *, accounts: Sequence[Node] | None = None) -> LabState:
-        """One look at the kinds of source named: nodes, reach (nodes without their probe), switches, clusters,
-        prometheus, past (what Prometheus remembers), alertmanagers, keys. Returns the state.
+        """One look at the kinds of source named: nodes, reach (nodes without their probe), updates, switches, clusters,
+        prometheus, past (what Prometheus remembers), machines, alertmanagers, keys. Returns the state.
 
         Raises: ConfigError for a configured key file that is no key.
         """
@@ -273,6 +300,8 @@ class Lab:
             work += [self._pollers[f"switch:{switch.name}"].poll() for switch in self.sources.switches]
         if "prometheus" in what:
             work += [self._pollers[f"prometheus:{server.name}"].poll() for server in self.sources.prometheus]
+        if "machines" in what:
+            work += [self._pollers[f"machines:{server.name}"].poll() for server in self.sources.prometheus]
         if "past" in what:
             work += [self._pollers[f"past:{server.name}"].poll() for server in self.sources.prometheus]
         if "alertmanagers" in what:
@@ -280,8 +309,17 @@ class Lab:
         if "clusters" in what:
             work += [self._read_cluster(cluster) for cluster in self.sources.clusters]
         await asyncio.gather(*work)
+        if "updates" in what:
+            await asyncio.gather(*(self._look_for_updates(node) for node in self.config.nodes))
         self.store.touch()
+        self.memory.sample(self.store.state)
         return self.store.state
+
+    async def _look_for_updates(self, node: Node) -> None:
+        """Ask a node that answers; one that does not has been told so already."""
+        poller = self._pollers.get(f"updates:{node.name}")
+        if poller is not None and reading_of(self.store.state.reachability, node.name).value:
+            await poller.poll()
 
     async def read_account(self, node: Node) -> None:
         """Read host key and authorized_keys of one account into the state."""
@@ -331,12 +369,16 @@ class Lab:
             self._add_poller(f"probe:{node.name}", self._reader(node, "probe"), "probes", node.name, PROBE_S)
             self._add_poller(f"account:{node.name}", self._reader(node, "account"), "accounts", node.name, ACCOUNT_S)
             self._logins_poller(node)
+            if self.sources.updates is not None:
+                look = partial(self.sources.updates.pending_updates, node)
+                self._add_poller(f"updates:{node.name}", look, "updates", node.name, UPDATES_S)
         for switch in self.sources.switches:
             reader = _switch_reader(switch)
             self._add_poller(f"switch:{switch.name}", reader, "switches", switch.name, SWITCH_S, no_ports)
         for server in self.sources.prometheus:
             name = f"prometheus:{server.name}"
             self._add_poller(name, server.read_jobs, "prometheus", server.name, refresh_s, no_heartbeat)
+            self._add_poller(f"machines:{server.name}", server.read_nodes, "machines", server.name, MACHINES_S)
             self._add_poller(f"past:{server.name}", server.read_past, "pasts", server.name, PAST_S)
         for alertmanager in self.sources.alertmanagers:
             name = f"alertmanager:{alertmanager.name}"
@@ -356,6 +398,7 @@ class Lab:
                 self._silences.reached(key, reading)
             elif field == "probes":
                 self._silences.probed(key, reading)
+                self.memory.probed(key, reading)
             strangers = self._strangers(key) if field == "accounts" else frozenset()
             self.store.put(field, key, reading)
             if field == "accounts" and self._strangers(key) - strangers and f"logins:{key}" in self._pollers:
@@ -467,8 +510,11 @@ def _switch_reader(switch: SwitchesPoe) -> Callable[[], Awaitable[SwitchReading]
 
 
 def _weight(name: str) -> int:
-    """How much a poller of that name costs: 0 an HTTP request, 1 a wire that only some panes need, 2 and 3 a login."""
-    return {"prometheus": 0, "alertmanager": 0, "probe": 2, "account": 3, "logins": 4}.get(name.partition(":")[0], 1)
+    """How much a poller of that name costs: 0 an HTTP request, 1 a wire that only some panes need, more: a login."""
+    return _WEIGHTS.get(name.partition(":")[0], 1)
+
+
+_WEIGHTS = {"prometheus": 0, "alertmanager": 0, "probe": 2, "account": 3, "logins": 4, "updates": 5}
 
 
 async def _forever(loop: Callable[[], Awaitable[None]]) -> None:

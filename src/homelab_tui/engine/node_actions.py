@@ -1,8 +1,10 @@
 """Acting on nodes: wake, reboot, cordon, drain. Each gives one result; one dead node stops no other."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from homelab_tui.domain.control_planes import is_member, stake
+from homelab_tui.domain.draining import NodePod
 from homelab_tui.domain.errors import ActionRefused, SourceError
 from homelab_tui.domain.nodes import KubeNode
 from homelab_tui.domain.operations import Plan, PlanStep, Result
@@ -22,6 +24,8 @@ VERBS = {
     "rolling": "Rolling restart of",
 }
 """What a plan's title says."""
+_NAMED_PODS = 5
+"""How many Pods a plan names."""
 _IN_CLUSTER = ("cordon", "uncordon", "drain")
 _ENDS = ("reboot", "rolling")
 """What takes a node away for a while."""
@@ -59,14 +63,16 @@ class NodeActions:
         clock: Clock,
         limits: NodeLimits,
         wake: Callable[[str], None] = lambda _name: None,
+        kube_nodes: Callable[[], Sequence[KubeNode]] = tuple,
     ) -> None:
-        """`wake`: asks a node again, after something was done to it."""
+        """`wake`: asks a node again, after something was done to it. `kube_nodes`: every Node that is known."""
         self._wires = wires
         self._clusters = {cluster.name: cluster for cluster in wires.clusters}
         self._operations = operations
         self._clock = clock
         self.limits = limits
         self._wake = wake
+        self._kube_nodes = kube_nodes
 
     def plan(self, verb: str, views: Sequence[NodeView], *, force: bool = False) -> Plan:
         """What will be done to these nodes, and why not, if a safeguard says no."""
@@ -77,7 +83,7 @@ class NodeActions:
         names = [view.node.name for view in risky]
         if len(names) > 1 and verb != "rolling":
             said.append(f"these are control planes, to be done one at a time: {', '.join(sorted(names))}")
-        warnings = [f"{name} is a control plane: the API may be gone meanwhile" for name in names]
+        warnings = [self._stake(view) for view in risky]
         if verb == "reboot":
             warnings += [
                 f"{view.node.name} is in cluster {view.kubernetes.cluster}, and is not drained first (rolling does)"
@@ -96,6 +102,35 @@ class NodeActions:
             danger=verb in ("drain", *_ENDS),
         )
 
+    def _stake(self, view: NodeView) -> str:
+        """What is lost while a control plane is away."""
+        if view.kubernetes is None or not is_member(view.kubernetes):
+            return f"{view.node.name} is declared a control plane: the API may be gone meanwhile"
+        return stake(view.node.name, view.kubernetes, self._kube_nodes())
+
+    async def with_drains(self, plan: Plan, views: Sequence[NodeView], *, force: bool) -> Plan:
+        """The plan with what a drain of these nodes would meet right now: the Pods that go, and what holds them."""
+        notes, warnings, refusals = list(plan.notes), list(plan.warnings), list(plan.refusals)
+        for view in views:
+            name = view.node.name
+            if view.kubernetes is None or view.kubernetes.cluster not in self._clusters:
+                continue
+            drainer = self.drainer(view)
+            try:
+                found = await drainer.sorted_pods(force=force)
+            except SourceError as error:
+                warnings.append(f"{name}: which Pods run on it cannot be read: {error}")
+                continue
+            notes.append(f"{name}: {_pods(found.evicted)} evicted, {len(found.staying)} stay")
+            refusals += [f"{name}: {pod}: {why}; --force evicts it all the same" for pod, why in found.refused]
+            try:
+                holders = await drainer.holders(found.evicted)
+            except SourceError as error:
+                warnings.append(f"{name}: whether PodDisruptionBudgets hold its Pods cannot be read: {error}")
+            else:
+                warnings += [f"{name}: {pod} waits: {why}" for pod, why in holders]
+        return replace(plan, notes=tuple(notes), warnings=tuple(warnings), refusals=tuple(refusals))
+
     async def wake(self, view: NodeView) -> Result:
         """Send a magic packet, and follow the node until it answers."""
 
@@ -108,8 +143,11 @@ class NodeActions:
 
         return await self._run("wake", view, "sending a magic packet…", work)
 
-    async def reboot(self, view: NodeView) -> Result:
-        """Ask for a reboot over SSH, and follow the node until it answers as another boot."""
+    async def reboot(self, view: NodeView, *, to_ready: bool = True) -> Result:
+        """Ask for a reboot over SSH, and follow the node until it answers as another boot.
+
+        `to_ready`: and, where it is in a cluster, until its Node is Ready as that boot.
+        """
 
         async def work(progress: Progress) -> Result:
             self._check("reboot", view)
@@ -120,7 +158,23 @@ class NodeActions:
             await self._wires.reboots.reboot(view.node)
             return await self._follower(view).until_rebooted(progress, before.boot_id)
 
-        return await self._run("reboot", view, "reading its boot id…", work)
+        rebooted = await self._run("reboot", view, "reading its boot id…", work)
+        if not rebooted.ok or not to_ready or not self.is_followable(view):
+            return rebooted
+        return then_ready(rebooted, await self.until_ready(view, view.kubernetes.boot_id if view.kubernetes else None))
+
+    def are_drainable(self, views: Sequence[NodeView]) -> bool:
+        """Whether a drain makes sense before their power goes: each in a cluster that can be asked, its kubelet alive.
+
+        A Pod on a dead node is not evicted by any API: a drain of it would only wait.
+        """
+        return bool(views) and all(
+            view.kubernetes is not None and view.kubernetes.ready and self.is_followable(view) for view in views
+        )
+
+    def is_followable(self, view: NodeView) -> bool:
+        """Whether its Node can be asked for Ready."""
+        return view.kubernetes is not None and view.kubernetes.cluster in self._clusters
 
     async def cordon(self, view: NodeView, *, on: bool) -> Result:
         """Keep new Pods away from a node, or let them come again."""
@@ -152,8 +206,8 @@ class NodeActions:
             raise ActionRefused(f"{view.node.name} is in no cluster that can be acted on")
         return Drainer(cluster, kube, self._operations, self._clock)
 
-    async def until_ready(self, view: NodeView, was_boot_id: str | None) -> Result:
-        """Wait until the Node object is Ready, as the boot after `was_boot_id`."""
+    async def until_ready(self, view: NodeView, was_boot_id: str | None, *, cordoned: bool = False) -> Result:
+        """Wait until the Node object is Ready, as the boot after `was_boot_id`. `cordoned`: by us, before."""
         name = view.node.name
 
         async def work(progress: Progress) -> Result:
@@ -164,7 +218,8 @@ class NodeActions:
                 if now is not None and now.ready and (was_boot_id is None or now.boot_id != was_boot_id):
                     return Result(name, ok=True, changed=False, detail=f"Ready after {seconds:.0f} s")
                 if seconds >= self.limits.boot_grace_s or self._operations.closing.is_set():
-                    detail = f"its Node is not Ready after {seconds:.0f} s; it is left cordoned"
+                    left = "; it is left cordoned" if cordoned else ""
+                    detail = f"its Node is not Ready after {seconds:.0f} s{left}"
                     return Result(name, ok=False, changed=False, detail=detail)
                 progress.stage(f"waiting for Ready, {seconds:.0f} s")
                 await self._operations.rest(1.0)
@@ -207,6 +262,20 @@ class NodeActions:
         result = await self._operations.run(f"nodes.{verb}", f"node:{name}", stage, work, name=name)
         self._wake(name)
         return result
+
+
+def then_ready(answered: Result, ready: Result) -> Result:
+    """One result of a restart whose node answers, and of the wait for its Node."""
+    word = "then" if ready.ok else "but"
+    return replace(answered, ok=ready.ok, detail=f"{answered.detail}, {word} {ready.detail}")
+
+
+def _pods(pods: Sequence[NodePod]) -> str:
+    """`no Pods are`, `2 Pods (shop/a, shop/b) are`."""
+    if not pods:
+        return "no Pods are"
+    named = ", ".join(map(str, pods[:_NAMED_PODS])) + (", …" if len(pods) > _NAMED_PODS else "")
+    return f"{len(pods)} Pods ({named}) are" if len(pods) > 1 else f"1 Pod ({named}) is"
 
 
 def is_control_plane(view: NodeView) -> bool:

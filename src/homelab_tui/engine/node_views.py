@@ -3,13 +3,16 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from homelab_tui.domain.cabling import Cable, Cabling, LastPort, SwitchLayout, layout
 from homelab_tui.domain.node_states import Witnesses, node_state
-from homelab_tui.domain.nodes import Interface, KubeNode, Node, NodeFacts
+from homelab_tui.domain.nodes import Interface, KubeNode, Node, NodeFacts, PendingUpdates
 from homelab_tui.domain.poe import PoePort, SwitchReading
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import LabState, NodeView
+from homelab_tui.domain.witnesses import claims, disagreements, filled
+from homelab_tui.engine.node_witnesses import Machines, NoMemory, RemembersNodes, usual_draw, with_ailments
 from homelab_tui.engine.nodes import cloned_machine_ids, kube_node_of
 
 _NO_READING: Reading[bool] = Reading()
@@ -21,9 +24,11 @@ def node_views(
     silence_s: Mapping[str, float],
     boot_grace_s: float,
     remembered: Mapping[str, LastPort] | None = None,
+    memory: RemembersNodes | None = None,
+    silence_at_least_s: Mapping[str, float] | None = None,
 ) -> tuple[NodeView, ...]:
-    """The rows of the Nodes pane, in the configuration's order, made from nothing. Pure."""
-    return NodeViews(boot_grace_s).of(state, silence_s, remembered or {})
+    """The rows of the Nodes pane, in the configuration's order, made from nothing. Pure, but for `memory`."""
+    return NodeViews(boot_grace_s, memory).of(state, silence_s, remembered or {}, silence_at_least_s or {})
 
 
 class NodeViews:
@@ -32,17 +37,28 @@ class NodeViews:
     What a cluster or a switch said before it went away is still shown, but proves nothing about a node's life.
     """
 
-    def __init__(self, boot_grace_s: float) -> None:
+    def __init__(self, boot_grace_s: float, memory: RemembersNodes | None = None) -> None:
         self._boot_grace_s = boot_grace_s
+        self._memory = memory or NoMemory()
+        self._machines = Machines()
         self._cables = _Cables()
         self._kubes = _KubeNodes()
         self._made: dict[str, tuple[tuple[object, ...], NodeView]] = {}
         self._views: tuple[NodeView, ...] = ()
 
     def of(
-        self, state: LabState, silence_s: Mapping[str, float], remembered: Mapping[str, LastPort]
+        self,
+        state: LabState,
+        silence_s: Mapping[str, float],
+        remembered: Mapping[str, LastPort],
+        silence_at_least_s: Mapping[str, float] = MappingProxyType({}),
     ) -> tuple[NodeView, ...]:
-        """The views now; the same tuple as last time where none changed. `remembered`: where nodes were found."""
+        """The views now; the same tuple as last time where none changed.
+
+        `remembered`: where nodes were found; `silence_at_least_s`: the part of a silence that was seen.
+        """
+        self._machines.take(state.machines)
+        updates = {name: reading.value for name, reading in state.updates}
         probes, reached = dict(state.probes), dict(state.reachability)
         facts_of = {node.name: probes.get(node.name, _NO_PROBE).value for node in state.nodes}
         switches = [reading.value for _, reading in state.switches if reading.value]
@@ -70,6 +86,8 @@ class NodeViews:
                     kube is not None and kube.cluster in fresh_clusters,
                     port is not None and port.ref.switch in fresh_switches,
                     bool(acting) and (f"node:{name}" in acting or (ref is not None and f"port:{ref}" in acting)),
+                    silence_at_least_s.get(name, 0.0),
+                    updates.get(name),
                 )
             )
         if len(views) != len(self._views) or any(a is not b for a, b in zip(views, self._views, strict=False)):
@@ -88,10 +106,19 @@ class NodeViews:
         kube_is_fresh: bool,
         port_is_fresh: bool,
         is_acting: bool,
+        silent_at_least_s: float,
+        updates: PendingUpdates | None,
     ) -> NodeView:
         """One view: the one made last, if it would be made of the same."""
+        facts = probe.value
+        server, metrics, is_told_now = self._machines.of(node, facts)
+        power = self._memory.power_of(node.name)
+        ailments = self._memory.ailments_of(node.name, facts.boot_id if facts else None)
+        event = self._memory.port_event_of(node.name, port) if port else None
         told = (reached.value, reached.problem, probe.problem, probe.timed_out)
-        inputs = (node, probe.value, kube, cable, port, told, silent_s, kube_is_fresh, port_is_fresh, is_acting)
+        silence = (silent_s, silent_at_least_s)
+        more = (server, metrics, is_told_now, power, ailments, event, updates)
+        inputs = (node, facts, kube, cable, port, told, silence, more, kube_is_fresh, port_is_fresh, is_acting)
         known = self._made.get(node.name)
         if known is not None and known[0] == inputs:
             return known[1]
@@ -103,6 +130,10 @@ class NodeViews:
             port=port if port_is_fresh else None,
             silent_s=silent_s,
             is_acting=is_acting,
+            silent_at_least_s=silent_at_least_s,
+            ssh_refused=reached.problem is None and reached.value is False,
+            port_event=event,
+            usual_draw=usual_draw(port, power),
         )
         word, why = node_state(seen, self._boot_grace_s)
         view = NodeView(
@@ -110,8 +141,21 @@ class NodeViews:
             state=word,
             why=why,
             reachable=seen.ssh_connects,
-            facts=probe.value,
+            facts=with_ailments(filled(facts, metrics, kube), ailments),
             kubernetes=kube,
+            metrics=metrics,
+            metrics_from=server,
+            claims=claims(facts, metrics, kube),
+            disagreements=disagreements(
+                claims(
+                    facts if probe.problem is None else None,
+                    metrics if is_told_now else None,
+                    kube if seen.kubelet_ready else None,
+                )
+            ),
+            ailments=ailments,
+            updates=updates or (facts.updates if facts else None),
+            power=power,
             port=port,
             port_note=cable.note,
             port_is_remembered=cable.is_remembered,
@@ -197,14 +241,24 @@ def _index(clusters: Sequence[Sequence[KubeNode]]) -> dict[str, list[KubeNode]]:
     """Every word by which a box may be found to be a cluster's object → the objects."""
     found: dict[str, list[KubeNode]] = defaultdict(list)
     for kube in (kube for nodes in clusters for kube in nodes):
-        for word in {kube.machine_id or "", kube.name, kube.name.partition(".")[0], *kube.addresses} - {""}:
+        for word in {
+            kube.machine_id or "",
+            kube.boot_id or "",
+            kube.name,
+            kube.name.partition(".")[0],
+            *kube.addresses,
+        } - {""}:
             found[word].append(kube)
     return dict(found)
 
 
 def _candidates(node: Node, facts: NodeFacts | None, kube_of: Mapping[str, Sequence[KubeNode]]) -> list[KubeNode]:
     """The objects that may be a node's; each once."""
-    words = [node.name, node.host, *((facts.machine_id or "", facts.hostname or "") if facts else ())]
+    words = [
+        node.name,
+        node.host,
+        *((facts.machine_id or "", facts.boot_id or "", facts.hostname or "") if facts else ()),
+    ]
     found = {id(kube): kube for word in words for kube in kube_of.get(word, ())}
     return list(found.values())
 

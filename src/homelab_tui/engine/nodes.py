@@ -27,12 +27,16 @@ def cloned_machine_ids(facts: Sequence[NodeFacts | None]) -> frozenset[str]:
 def kube_node_of(
     node: Node, facts: NodeFacts | None, kube_nodes: Sequence[KubeNode], cloned: Collection[str] = ()
 ) -> KubeNode | None:
-    """The cluster's object for a box: by machine-id where exactly one has it, else by name or address.
+    """The cluster's object for a box: by boot-id or machine-id where exactly one has it, else by name or address.
 
-    `cloned`: machine-ids that several boxes have. They, and an id that several objects have, prove nothing, and the
-    name or address decides. It also does where no object has the id: a kubelet tells the one it started with.
+    A boot-id belongs to one boot of one box, cloned or not; that of a kubelet which has not reported since a reboot is
+    nobody's. `cloned`: machine-ids that several boxes have. They, and an id that several objects have, prove nothing,
+    and the name or address decides. It also does where no object has the id: a kubelet tells the one it started with.
     """
     candidates = list(kube_nodes)
+    same_boot = [k for k in candidates if k.boot_id and facts is not None and k.boot_id == facts.boot_id]
+    if len(same_boot) == 1:
+        return same_boot[0]
     machine_id = facts.machine_id if facts else None
     if machine_id and machine_id not in cloned:
         same = [k for k in candidates if k.machine_id == machine_id]

@@ -8,7 +8,9 @@ from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.operations import Plan, PlanStep, Result
 from homelab_tui.domain.poe import PoePort
 from homelab_tui.domain.reading import Reading
+from homelab_tui.domain.state import NodeView
 from homelab_tui.engine.journal import Journal, JournalEntry
+from homelab_tui.engine.node_actions import then_ready
 from homelab_tui.engine.operations import READ_ONLY, Operations, Progress
 from homelab_tui.engine.poe_cycles import KIND, PortPower
 from homelab_tui.engine.poe_following import Follower
@@ -33,7 +35,9 @@ class PoeActions:
         limits: PoeLimits,
         answers: Callable[[Node], Awaitable[bool]],
         wake: Callable[[], None] = lambda: None,
+        until_ready: Callable[[NodeView], Awaitable[Result | None]] | None = None,
     ) -> None:
+        """`until_ready`: waits for the Node of a cycled box; None from it: it is in no cluster that can be asked."""
         self._switches = {switch.name: switch for switch in switches}
         self._operations = operations
         self._journal = journal
@@ -41,6 +45,7 @@ class PoeActions:
         self._limits = limits
         self._answers = answers
         self._wake = wake
+        self._until_ready = until_ready
         self._power = PortPower(operations, journal, clock)
 
     def plan(self, verb: str, targets: Sequence[PortTarget]) -> Plan:
@@ -88,8 +93,10 @@ class PoeActions:
         self._wake()
         return result
 
-    async def cycle(self, target: PortTarget) -> Result:
+    async def cycle(self, target: PortTarget, *, to_ready: bool = True) -> Result:
         """Off, wait, on until the switch confirms it, then follow the node until it takes a TCP connection.
+
+        `to_ready`: and, where it is in a cluster, until its Node is Ready as another boot.
 
         The safeguards are asked again before. The first part is written to the journal before its first step, and
         finishes even when its caller is cancelled; following is only watching.
@@ -114,7 +121,11 @@ class PoeActions:
         self._wake()
         if not result.ok or self._operations.closing.is_set():
             return result
-        return await self._follow(target, before[0], result)
+        followed = await self._follow(target, before[0], result)
+        if not followed.ok or not to_ready or target.node is None or self._until_ready is None:
+            return followed
+        ready = await self._until_ready(target.node)
+        return followed if ready is None else then_ready(followed, ready)
 
     async def restore(self, entry: JournalEntry) -> Result:
         """Switch a port on that an interrupted cycle may have left off, and close its journal entry."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from homelab_tui.domain.cabling import UPLINK_MACS, macs_behind
+from homelab_tui.domain.control_planes import ROLES, stake
 from homelab_tui.domain.poe import PortRef
 from homelab_tui.domain.reading import HealthState, health
 from homelab_tui.domain.state import NodeView
@@ -11,8 +12,7 @@ from homelab_tui.engine.operations import READ_ONLY
 from homelab_tui.engine.poe_targets import PortTarget
 
 STALE_READING_S = 60.0
-CONTROL_PLANE = frozenset({"control-plane", "controlplane", "master", "etcd", "kube-control-plane", "kube-master"})
-"""Roles and group names that mean: the API or its store lives here."""
+CONTROL_PLANE = ROLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,19 @@ def refusals(verb: str, target: PortTarget, limits: PoeLimits, now: datetime, cy
         if ago_s < limits.cycle_interval_s:
             wait_s = limits.cycle_interval_s - ago_s
             said.append(f"{ref} was cycled {max(0.0, ago_s):.0f} s ago: wait {wait_s:.0f} s more")
+        elif ago_s < limits.boot_grace_s and _may_be_booting(target):
+            wait_s = limits.boot_grace_s - ago_s
+            said.append(
+                f"{ref} was cycled {ago_s:.0f} s ago and its node may still be booting: cutting it now can ruin its "
+                f"card. Wait {wait_s:.0f} s more"
+            )
     return said
+
+
+def _may_be_booting(target: PortTarget) -> bool:
+    """Fed, and silent: what gets no power is not booting, and what answers has booted."""
+    fed = target.port is not None and target.port.delivers_power is True
+    return fed and target.node is not None and target.node.reachable is False
 
 
 def risks(verb: str, target: PortTarget) -> tuple[list[str], str | None]:
@@ -73,7 +85,7 @@ def risks(verb: str, target: PortTarget) -> tuple[list[str], str | None]:
     name, kube = target.node.node.name, target.node.kubernetes
     groups = {group.casefold().replace("_", "-") for group in target.node.node.groups}
     if kube is not None and CONTROL_PLANE & set(kube.roles):
-        return [f"{name} is a control plane of cluster {kube.cluster}: the API may be gone meanwhile"], name
+        return [stake(name, kube, target.kube_nodes)], name
     if CONTROL_PLANE & groups:
         return [f"{name} is declared a control plane"], name
     if kube is None and target.unread_clusters:

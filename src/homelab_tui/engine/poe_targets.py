@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from homelab_tui.domain.cabling import macs_behind, macs_of
 from homelab_tui.domain.errors import UsageError
+from homelab_tui.domain.nodes import KubeNode
 from homelab_tui.domain.poe import PoePort, PortRef, SwitchReading
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import LabState, NodeView
@@ -22,6 +23,8 @@ class PortTarget:
     """Other nodes that are on this port too, by the configuration or by the addresses the switch learnt there."""
     unread_clusters: tuple[str, ...] = ()
     """Clusters that do not answer: whether the node is a control plane of one of them is not known."""
+    kube_nodes: tuple[KubeNode, ...] = ()
+    """Every Node that is known: what a cluster has left without this one."""
 
 
 def find_port(state: LabState, name: str) -> PortTarget:
@@ -70,4 +73,5 @@ def _target(state: LabState, ref: PortRef, view: NodeView | None) -> PortTarget:
         and (_ref_of(other) == ref or behind & macs_of(other.node, other.facts))
     ]
     unread = tuple(name for name, cluster in state.clusters if cluster.problem is not None or cluster.value is None)
-    return PortTarget(ref, port, view, reading, tuple(others), unread)
+    nodes = tuple(node for _, cluster in state.clusters if cluster.value for node in cluster.value.nodes)
+    return PortTarget(ref, port, view, reading, tuple(others), unread, nodes)

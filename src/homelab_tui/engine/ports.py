@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from homelab_tui.domain.alerts import AlertmanagerSnapshot, Matcher
+from homelab_tui.domain.curves import NodeCurves
+from homelab_tui.domain.disruption import DisruptionBudget
 from homelab_tui.domain.draining import NodePod
 from homelab_tui.domain.jobs import CronJob, CronJobPast, Event, Job, JobPod, MetricsSnapshot
 from homelab_tui.domain.keys import (
@@ -25,7 +27,7 @@ from homelab_tui.domain.keys import (
     PublicKey,
     no_matter,
 )
-from homelab_tui.domain.nodes import KubeNode, Node, NodeFacts, NodeMetrics
+from homelab_tui.domain.nodes import KubeNode, Node, NodeFacts, NodeMetrics, PendingUpdates
 from homelab_tui.domain.poe import PortRef, SwitchReading
 from homelab_tui.domain.secrets import Secret
 from homelab_tui.domain.watching import Watched
@@ -65,6 +67,10 @@ class ReadsMetrics(Protocol):
 
     async def read_nodes(self) -> tuple[NodeMetrics, ...]:
         """What node_exporter says of every node it runs on."""
+        ...
+
+    async def read_curves(self, instance: str, *, end: datetime, seconds: float, points: int) -> NodeCurves:
+        """Temperature and power of one machine over the time that ends at `end`."""
         ...
 
     async def check(self) -> str:
@@ -446,6 +452,14 @@ class RebootsNodes(Protocol):
         ...
 
 
+class LooksForUpdates(Protocol):
+    """SSH, the package manager's side."""
+
+    async def pending_updates(self, node: Node) -> PendingUpdates | None:
+        """What waits to be updated, by the node's own caches. None: it has no package manager that we know."""
+        ...
+
+
 class WakesNodes(Protocol):
     """Wake-on-LAN."""
 
@@ -476,4 +490,13 @@ class DrainsNodes(Protocol):
 
     async def evict_pod(self, pod: NodePod) -> str | None:
         """Ask for the Pod's eviction. None: accepted, or it was gone already; else what blocks it, in words."""
+        ...
+
+
+@runtime_checkable
+class KnowsBudgets(Protocol):
+    """A Kubernetes cluster that tells beforehand what an eviction would meet."""
+
+    async def list_disruption_budgets(self) -> tuple[DisruptionBudget, ...]:
+        """Every PodDisruptionBudget. Raises SourceForbidden where the account may not see them."""
         ...

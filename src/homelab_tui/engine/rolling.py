@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from homelab_tui.domain.errors import HomelabError
 from homelab_tui.domain.operations import Result
@@ -17,7 +18,7 @@ class RollingRestart:
     def __init__(self, actions: NodeActions, restart: Restart | None = None) -> None:
         """`restart`: how a node is restarted and followed until it answers; by default a reboot over SSH."""
         self._actions = actions
-        self._restart = restart or actions.reboot
+        self._restart = restart or partial(actions.reboot, to_ready=False)
 
     async def run(self, views: Sequence[NodeView], *, force: bool = False) -> tuple[Result, ...]:
         """One result per node, in the order they were taken."""
@@ -45,7 +46,7 @@ class RollingRestart:
         restarted = await self._restart(view)
         if not restarted.ok:
             return replace(restarted, changed=True, detail=f"drained; {restarted.detail}; it is left cordoned")
-        ready = await self._actions.until_ready(view, before.boot_id)
+        ready = await self._actions.until_ready(view, before.boot_id, cordoned=True)
         done = f"{restarted.detail}, {ready.detail}"
         if not ready.ok or before.unschedulable:
             kept = "; it was cordoned before, and stays so" if ready.ok else ""

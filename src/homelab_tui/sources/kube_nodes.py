@@ -6,6 +6,7 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Struct
 
+from homelab_tui.domain.disruption import DisruptionBudget, Requirement
 from homelab_tui.domain.draining import NodePod
 from homelab_tui.domain.nodes import KubeNode
 from homelab_tui.sources.kube_errors import Ask, refusal, understood
@@ -30,6 +31,7 @@ class _MetaData(Struct, gc=False, rename="camel"):
     namespace: str = ""
     uid: str = ""
     annotations: dict[str, str | None] | None = None
+    labels: dict[str, str | None] | None = None
     owner_references: list[_OwnerData | None] | None = None
     deletion_timestamp: str | None = None
 
@@ -53,6 +55,41 @@ class _PodData(Struct, gc=False):
     status: _StatusData | None = None
 
 
+class _ExpressionData(Struct, gc=False):
+    key: str = ""
+    operator: str = ""
+    values: list[str] | None = None
+
+
+class _SelectorData(Struct, gc=False, rename="camel"):
+    match_labels: dict[str, str | None] | None = None
+    match_expressions: list[_ExpressionData | None] | None = None
+
+
+class _BudgetSpec(Struct, gc=False):
+    selector: _SelectorData | None = None
+
+
+class _BudgetStatus(Struct, gc=False, rename="camel"):
+    disruptions_allowed: int | None = None
+    current_healthy: int | None = None
+    desired_healthy: int | None = None
+
+
+class _BudgetData(Struct, gc=False):
+    metadata: _MetaData | None = None
+    spec: _BudgetSpec | None = None
+    status: _BudgetStatus | None = None
+
+
+_BUDGETS: Resource[DisruptionBudget] = Resource(
+    plural="poddisruptionbudgets",
+    group="policy",
+    words="PodDisruptionBudgets",
+    read_page=lambda data: page(data, ListData[_BudgetData], _budget),
+    read_one=lambda data: _budget(decode(bytes(data), _BudgetData)),
+    uid=str,
+)
 _PODS: Resource[NodePod] = Resource(
     plural="pods",
     words="Pods",
@@ -85,6 +122,11 @@ async def read_node(wire: KubeWire, name: str) -> KubeNode:
 async def list_pods_on(wire: KubeWire, node: str) -> tuple[NodePod, ...]:
     """Every Pod that the scheduler put on a node, in all namespaces."""
     return (await read_list(wire, _PODS, None, field_selector=f"spec.nodeName={node}")).items
+
+
+async def list_disruption_budgets(wire: KubeWire) -> tuple[DisruptionBudget, ...]:
+    """Every PodDisruptionBudget, of all namespaces. Raises: SourceForbidden where the account may not see them."""
+    return (await read_list(wire, _BUDGETS, None)).items
 
 
 async def evict_pod(wire: KubeWire, pod: NodePod) -> str | None:
@@ -127,4 +169,25 @@ def _node_pod(data: _PodData) -> NodePod:
         is_mirror=_MIRROR in (meta.annotations or {}),
         has_local_data=any(volume is not None and volume.empty_dir is not None for volume in volumes),
         is_going=meta.deletion_timestamp is not None,
+        labels=_pairs(meta.labels),
+    )
+
+
+def _pairs(labels: Mapping[str, str | None] | None) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((key, value or "") for key, value in (labels or {}).items()))
+
+
+def _budget(data: _BudgetData) -> DisruptionBudget:
+    meta, status = data.metadata or _MetaData(), data.status or _BudgetStatus()
+    selector = data.spec.selector if data.spec else None
+    expressions = [one for one in (selector.match_expressions if selector else None) or () if one is not None]
+    return DisruptionBudget(
+        namespace=meta.namespace,
+        name=meta.name,
+        allowed=status.disruptions_allowed or 0,
+        labels=_pairs(selector.match_labels if selector else None),
+        expressions=tuple(Requirement(one.key, one.operator, tuple(one.values or ())) for one in expressions),
+        healthy=status.current_healthy,
+        desired=status.desired_healthy,
+        has_selector=selector is not None,
     )

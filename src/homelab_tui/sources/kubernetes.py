@@ -12,6 +12,7 @@ from urllib.parse import quote
 import msgspec
 
 from homelab_tui.config.model import ClusterConfig
+from homelab_tui.domain.disruption import DisruptionBudget
 from homelab_tui.domain.draining import NodePod
 from homelab_tui.domain.errors import SourceConflict, SourceError, SourceMissing, SourceRefused
 from homelab_tui.domain.jobs import CronJob, Event, Job, JobPod
@@ -253,6 +254,10 @@ class KubernetesSource:
     async def list_pods_on(self, node: str) -> tuple[NodePod, ...]:
         """Every Pod on a node, in all namespaces."""
         return await kube_nodes.list_pods_on(self._wire, node)
+
+    async def list_disruption_budgets(self) -> tuple[DisruptionBudget, ...]:
+        """Every PodDisruptionBudget of the cluster."""
+        return await kube_nodes.list_disruption_budgets(self._wire)
 
     async def evict_pod(self, pod: NodePod) -> str | None:
         """None: accepted, or it was gone already; else what blocks the eviction, in words."""

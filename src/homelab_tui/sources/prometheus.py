@@ -4,14 +4,16 @@ import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from homelab_tui.config.model import PrometheusConfig
 from homelab_tui.domain import cronjobs
+from homelab_tui.domain.curves import NodeCurves
 from homelab_tui.domain.errors import SourceError, SourceGarbled, SourceMissing, SourceRefused, SourceTimeout
 from homelab_tui.domain.jobs import Alert, AlertState, CronJobPast, MetricsSnapshot
 from homelab_tui.domain.nodes import NodeMetrics
-from homelab_tui.sources import kube_state_metrics, node_exporter, prometheus_answers
+from homelab_tui.sources import kube_state_metrics, node_exporter, prometheus_answers, prometheus_ranges
 from homelab_tui.sources.prometheus_http import PrometheusHttp, ServiceProxy
 from homelab_tui.sources.threads import in_daemon_thread
 
@@ -111,6 +113,23 @@ class PrometheusSource:
         body = await self._http.query(node_exporter.QUERY)
         return await self._understood(
             body, lambda answer: node_exporter.machines(prometheus_answers.vector(answer).samples)
+        )
+
+    async def read_curves(self, instance: str, *, end: datetime, seconds: float, points: int) -> NodeCurves:
+        """Temperature and power of one machine over the time that ends at `end`."""
+        step_s = seconds / points
+        # On the step's own grid, so that the same slots are asked for from one look to the next.
+        start = datetime.fromtimestamp((end.timestamp() // step_s - points + 1) * step_s, UTC)
+        form = {
+            "query": prometheus_ranges.query(instance),
+            "start": f"{start.timestamp():.3f}",
+            "end": f"{start.timestamp() + step_s * (points - 1):.3f}",
+            "step": f"{step_s:g}s",
+        }
+        body = await self._http.get("/api/v1/query_range", form)
+        witness = f"Prometheus {self.name}"
+        return await self._understood(
+            body, lambda answer: prometheus_ranges.curves(answer, start, step_s, points, witness)
         )
 
     async def check(self) -> str:

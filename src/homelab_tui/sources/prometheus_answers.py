@@ -50,6 +50,12 @@ class Labels(msgspec.Struct, frozen=True, gc=False, rename={"name": "__name__"})
     nodename: str = ""
     type: str = ""
     chip: str = ""
+    power_supply: str = ""
+    release: str = ""
+    machine: str = ""
+    product_name: str = ""
+    bios_version: str = ""
+    pretty_name: str = ""
 
 
 class Sample(msgspec.Struct, frozen=True, gc=False):

@@ -1,0 +1,52 @@
+"""A quantity over time, as a sparkline draws it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One quantity over time: evenly spaced, oldest first, None where nothing was read."""
+
+    values: tuple[float | None, ...]
+    step_s: float
+    witness: str
+    """Where it comes from, as a person reads it: `Prometheus nuc`, `this session`."""
+    ends_at: datetime | None = None
+    """None: now."""
+
+    @property
+    def known(self) -> int:
+        """How many values were read."""
+        return sum(value is not None for value in self.values)
+
+    @property
+    def seconds(self) -> float:
+        """How long a time it covers."""
+        return self.step_s * len(self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCurves:
+    """What can be drawn of one node. None: nothing is known."""
+
+    temperature_c: Curve | None = None
+    port_w: Curve | None = None
+    """At the switch's port."""
+    hat_w: Curve | None = None
+    """At 5 V, behind the HAT."""
+
+    def or_else(self, other: "NodeCurves") -> "NodeCurves":
+        """Of each quantity the curve that knows more; these where both know as much."""
+        return NodeCurves(
+            _fuller(self.temperature_c, other.temperature_c),
+            _fuller(self.port_w, other.port_w),
+            _fuller(self.hat_w, other.hat_w),
+        )
+
+
+def _fuller(one: Curve | None, other: Curve | None) -> Curve | None:
+    """A Prometheus that was started a minute ago knows less than this session."""
+    if one is None or other is None:
+        return one or other
+    return other if other.known > one.known else one
