@@ -65,6 +65,15 @@ class FrozenLab(Lab):
         super().__init__(config, Sources(ssh=cast(ReachesAndInstalls, _Nobody())), Path("/nonexistent"), FrozenClock())
         self._set_state(switch_down=switch_down, prometheus_empty=prometheus_empty)
 
+        for step in range(240):
+            at = NOW - timedelta(seconds=30 * (239 - step))
+            for number in range(1, 5):
+                hot = 12.0 * max(0.0, (step - 200) / 40) if number == 3 else 0.0
+                wave = (step * (number + 2) % 17) / 8
+                self.memory.histories.put(
+                    f"rpi0{number}", at, temperature_c=46.0 + hot + wave, port_w=5.6 + hot / 12 + wave / 4, hat_w=None
+                )
+
     def start(self) -> None:
         """Nothing moves."""
 

@@ -147,6 +147,15 @@ COMMANDS: tuple[Command, ...] = (
         pane="nodes",
     ),
     Command(
+        "nodes.compare",
+        ("equals_sign",),
+        "compare_nodes",
+        "Compare",
+        "Show the selected nodes, or the one under the cursor and its twins, side by side, and where they differ.",
+        pane="nodes",
+        cli="nodes compare NODE",
+    ),
+    Command(
         "keys.push",
         ("p",),
         "push_key",

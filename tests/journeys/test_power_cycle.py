@@ -24,9 +24,29 @@ async def test_a_pi_is_cycled_and_comes_back_with_a_new_boot(
         await screen.until_dialog("ConfirmScreen")
         await screen.press("right", "enter")
         await until(lambda: "off" in screen.row("node:rpi03")[1])
-        await until(lambda: "answers SSH after" in screen.toasts, 30)
+        await until(lambda: "answers SSH after" in screen.toasts, 40)
+        assert "then Ready after" in screen.toasts
     assert lab.world.nodes["rpi03"].boot_id != boot
     assert screen.lab.journal.unfinished() == ()
+
+
+async def test_a_node_of_a_cluster_may_be_drained_first_and_is_given_back(
+    lab: DemoLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boot = lab.world.nodes["rpi02"].boot_id
+    async with dashboard(lab, tmp_path, monkeypatch, extra=QUICK) as screen:
+        await screen.go_to("nodes", "node:rpi02")
+        await until(lambda: "unread" not in screen.text_of("node:rpi02") and "Ready" in screen.text_of("node:rpi02"))
+        await screen.press("c")
+        await screen.until_dialog("ConfirmScreen")
+        plain = screen.app.screen
+        await screen.press("right", "right", "enter")
+        await until(lambda: screen.app.screen is not plain and screen.dialog == "ConfirmScreen")
+        await screen.press("right", "enter")
+        await until(lambda: "takes Pods again" in screen.toasts, 60)
+    assert lab.world.nodes["rpi02"].boot_id != boot
+    kinds = [one.kind for one in screen.lab.activity.entries()]
+    assert kinds.index("nodes.drain") < kinds.index("poe.cycle") < kinds.index("nodes.uncordon")
 
 
 async def test_leaving_while_the_port_is_off_switches_it_on_first(

@@ -344,3 +344,59 @@ async def test_a_magic_packet_arrives_at_the_machines_address() -> None:
 async def test_a_node_without_a_mac_address_is_refused() -> None:
     with pytest.raises(SourceRefused, match="mac"):
         await WakeOnLan().wake(Node("nuc01", "127.0.0.1"))
+
+
+async def test_disruption_budgets_are_read_with_every_kind_of_selector(tmp_path: Path) -> None:
+    def budget(name: str, spec: dict[str, Any] | None, allowed: int | None) -> dict[str, Any]:
+        status: dict[str, Any] = {"disruptionsAllowed": allowed, "currentHealthy": 2, "desiredHealthy": 2}
+        return {"metadata": {"namespace": "shop", "name": name}, "spec": spec, "status": status}
+
+    every = {"matchExpressions": [{"key": "app", "operator": "In", "values": ["web", "db"]}, None]}
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        assert request.path == "/apis/policy/v1/poddisruptionbudgets"
+        return listed(
+            budget("labels", {"selector": {"matchLabels": {"app": "web"}}}, 0),
+            budget("expressions", {"selector": every}, 1),
+            budget("all", {"selector": {}}, None),
+            budget("none", {}, 0),
+            budget("empty", None, 0),
+        )
+
+    async with api(handle) as server, source(write_kubeconfig(tmp_path, server.url)) as kubernetes:
+        found = {one.name: one for one in await kubernetes.list_disruption_budgets()}
+    pod = NodePod("shop", "web-1", "u1", labels=(("app", "web"),))
+    assert {name: one.selects(pod) for name, one in found.items()} == {
+        "labels": True,
+        "expressions": True,
+        "all": True,
+        "none": False,
+        "empty": False,
+    }
+    assert (found["labels"].allowed, found["expressions"].allowed, found["all"].allowed) == (0, 1, 0)
+    assert (found["labels"].healthy, found["labels"].desired) == (2, 2)
+
+
+async def test_scripts_compare_twins_and_ask_for_updates(
+    lab: DemoLab, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "cli.toml"
+    lab.world.nodes["nuc02"].memory_bytes = 8_226_213_888
+    exit_status, found = await run(lab, path, capsys, "compare", "nuc01")
+    assert exit_status == 0
+    [twins] = found["comparisons"]
+    assert twins["nodes"] == ["nuc01", "nuc02", "nuc03", "nuc04"]
+    assert {field["field"]: field["odd"] for field in twins["fields"] if field["differs"]}["memory"] == ["nuc02"]
+    exit_status, found = await run(lab, path, capsys, "compare", "nuc01", "rpi01")
+    assert found["comparisons"][0]["nodes"] == ["nuc01", "rpi01"]
+    exit_status, found = await run(lab, path, capsys, "compare", "nope")
+    assert exit_status == 2
+    exit_status, found = await run(lab, path, capsys, "--updates")
+    updates = {node["name"]: node["updates"] for node in found["nodes"]}
+    assert (updates["nuc01"]["count"], updates["nuc01"]["witness"]) == (4, "dnf")
+    assert (updates["rpi01"]["count"], updates["rpi01"]["security"]) == (23, 7)
+    assert {claim["witness"] for claim in found["nodes"][0]["witnesses"]["kernel"]} == {
+        "probe",
+        "node_exporter",
+        "kubernetes",
+    }

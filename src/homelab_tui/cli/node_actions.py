@@ -9,13 +9,11 @@ from homelab_tui.cli.confirming import confirm, declined
 from homelab_tui.cli.jobs import source_status
 from homelab_tui.cli.output import print_results
 from homelab_tui.cli.session import run_with_lab
-from homelab_tui.domain.errors import UsageError
-from homelab_tui.domain.operations import Result
+from homelab_tui.domain.operations import Plan, Result
 from homelab_tui.domain.state import LabState, NodeView
 from homelab_tui.engine.lab import Lab
 from homelab_tui.engine.nodes import find_node
-from homelab_tui.engine.poe import find_port
-from homelab_tui.engine.rolling import Restart, RollingRestart
+from homelab_tui.engine.restarts import CYCLE, REBOOT
 from homelab_tui.present.documents import reading_health, together
 
 _NEEDS_CLUSTER = ("cordon", "uncordon", "drain", "rolling")
@@ -27,12 +25,13 @@ def act(options: argparse.Namespace) -> int:
     async def command(lab: Lab) -> int:
         nodes = tuple(dict.fromkeys(find_node(lab.config.nodes, name) for name in options.nodes))
         # Whether a node is a control plane decides how a plan is confirmed, so the clusters are read for a reboot too.
-        state = await lab.read(("reach", "clusters") if options.verb == "wake" else ("nodes", "clusters"))
+        asked = ("reach" if options.verb == "wake" else "nodes", "clusters", *(("switches",) if options.cycle else ()))
+        state = await lab.read(asked)
         views = tuple(replace(_view(state, node.name), node=node) for node in nodes)
         status = 0
-        if options.verb in _NEEDS_CLUSTER:
+        if options.verb in _NEEDS_CLUSTER or options.drain:
             status = source_status([together([reading_health(r, lab.clock.now()) for _, r in state.clusters])])
-        plan = lab.nodes.plan(options.verb, views, force=options.force)
+        plan = await _plan(lab, options, views)
         if plan.refusals:
             why = "; ".join(plan.refusals)
             refused = [Result(node.account, ok=False, changed=False, detail=why) for node in nodes]
@@ -51,8 +50,8 @@ def act(options: argparse.Namespace) -> int:
 
 async def _carry_out(lab: Lab, options: argparse.Namespace, views: tuple[NodeView, ...]) -> tuple[Result, ...]:
     nodes = lab.nodes
-    if options.verb == "rolling":
-        return await RollingRestart(nodes, _cycling(lab) if options.cycle else None).run(views, force=options.force)
+    if options.verb == "rolling" or options.drain:
+        return await lab.restarts.run(views, by=_way(options), force=options.force)
     acts: dict[str, Callable[[NodeView], Awaitable[Result]]] = {
         "wake": nodes.wake,
         "reboot": nodes.reboot,
@@ -63,18 +62,15 @@ async def _carry_out(lab: Lab, options: argparse.Namespace, views: tuple[NodeVie
     return tuple(await asyncio.gather(*(acts[options.verb](view) for view in views)))
 
 
-def _cycling(lab: Lab) -> Restart:
-    """A restart by the PoE port that feeds the node, with every safeguard of `poe cycle`."""
+async def _plan(lab: Lab, options: argparse.Namespace, views: tuple[NodeView, ...]) -> Plan:
+    if options.verb == "rolling" or options.drain:
+        return await lab.restarts.plan(views, by=_way(options), force=options.force)
+    plan = lab.nodes.plan(options.verb, views, force=options.force)
+    return await lab.nodes.with_drains(plan, views, force=options.force) if options.verb == "drain" else plan
 
-    async def restart(view: NodeView) -> Result:
-        state = await lab.read(("switches",))
-        try:
-            target = find_port(state, view.node.name)
-        except UsageError as error:
-            return Result(view.node.name, ok=False, changed=False, detail=str(error))
-        return await lab.poe.cycle(target)
 
-    return restart
+def _way(options: argparse.Namespace) -> str:
+    return CYCLE if options.cycle else REBOOT
 
 
 def _view(state: LabState, name: str) -> NodeView:

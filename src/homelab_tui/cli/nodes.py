@@ -12,10 +12,11 @@ from homelab_tui.present.times import age, size, watts
 
 
 def listing(options: argparse.Namespace) -> int:
-    """`homelab nodes [--no-probe]`. A dead node is data, not an error."""
+    """`homelab nodes [--no-probe] [--updates]`. A dead node is data, not an error."""
 
     async def command(lab: Lab) -> int:
-        state = await lab.read(("reach" if options.no_probe else "nodes", "switches", "clusters"))
+        asked = ["reach" if options.no_probe else "nodes", "switches", "clusters", "machines"]
+        state = await lab.read([*asked, "updates"] if options.updates else asked)
         now = lab.clock.now()
         if options.json:
             print_json(nodes_document(state, now))

@@ -115,7 +115,11 @@ def _add_check(commands: "Subparsers") -> None:
 def _add_nodes(commands: "Subparsers") -> None:
     nodes = _add(commands, "nodes", "the boxes: declared and measured, health, power", _lazily("nodes", "listing"))
     nodes.add_argument("--no-probe", action="store_true", help="only look whether they answer")
+    nodes.add_argument("--updates", action="store_true", help="also ask every package manager what waits (seconds)")
     verbs = nodes.add_subparsers(title="actions", metavar="ACTION")
+    compare = _add(verbs, "compare", "twins side by side, and where they differ", _lazily("node_comparing", "listing"))
+    compare.add_argument("nodes", metavar="NODE", nargs="*", help="one: it and its twins; several: these; none: all")
+    compare.add_argument("--every", action="store_true", help="every field, also those in which they are alike")
     for verb, text in (
         ("wake", "send a magic packet to the declared MAC address, and wait until it answers"),
         ("reboot", "reboot over SSH, and wait until it answers as another boot"),
@@ -126,8 +130,10 @@ def _add_nodes(commands: "Subparsers") -> None:
     ):
         action = _add(verbs, verb, text, _lazily("node_actions", "act"))
         action.add_argument("nodes", metavar="NODE", nargs="+", help="a node, or user@node")
-        action.set_defaults(verb=verb, force=False, cycle=False)
-        if verb in ("drain", "rolling"):
+        action.set_defaults(verb=verb, force=False, cycle=False, drain=False)
+        if verb == "reboot":
+            action.add_argument("--drain", action="store_true", help="drain first, wait for Ready, and give it back")
+        if verb in ("drain", "rolling", "reboot"):
             action.add_argument("--force", action="store_true", help="also Pods that nothing makes anew, or with data")
         if verb == "rolling":
             action.add_argument("--cycle", action="store_true", help="power-cycle the PoE port instead of a reboot")
@@ -144,5 +150,8 @@ def _add_poe(commands: "Subparsers") -> None:
     ):
         action = _add(verbs, verb, text, _lazily("poe", "act"))
         action.add_argument("target", metavar="TARGET", help="a node's name, switch/port, or switch/group/port")
-        action.set_defaults(verb=verb)
+        action.set_defaults(verb=verb, drain=False, force=False)
+        if verb == "cycle":
+            action.add_argument("--drain", action="store_true", help="drain the node first, and give it back after")
+            action.add_argument("--force", action="store_true", help="also Pods that nothing makes anew, or with data")
         _add_confirming(action)

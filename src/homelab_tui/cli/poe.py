@@ -6,11 +6,13 @@ from homelab_tui.cli.confirming import confirm, declined
 from homelab_tui.cli.jobs import source_status
 from homelab_tui.cli.output import print_json, print_results, print_table, tell
 from homelab_tui.cli.session import run_with_lab
+from homelab_tui.domain.errors import UsageError
 from homelab_tui.domain.operations import Result
 from homelab_tui.domain.poe import PoePort, budget_mw, drawn_mw, reserved_mw
 from homelab_tui.domain.state import LabState
 from homelab_tui.engine.lab import Lab
-from homelab_tui.engine.poe import find_port
+from homelab_tui.engine.poe import PortTarget, find_port
+from homelab_tui.engine.restarts import CYCLE
 from homelab_tui.present.documents import poe_document, reading_health, together
 from homelab_tui.present.switches import room_words
 from homelab_tui.present.times import watts
@@ -61,6 +63,26 @@ def _row(port: PoePort, node: str | None) -> list[str]:
     ]
 
 
+async def _drained(lab: Lab, options: argparse.Namespace, target: PortTarget) -> int:
+    """`poe cycle --drain`: what `nodes rolling --cycle` does, to one node."""
+    if target.node is None:
+        raise UsageError(f"--drain: nobody knows which node {target.ref} feeds")
+    if not lab.nodes.is_followable(target.node):
+        raise UsageError(f"--drain: {target.node.node.name} is in no cluster of the configuration")
+    plan = await lab.restarts.plan([target.node], by=CYCLE, force=options.force)
+    name = target.node.node.name
+    if plan.refusals:
+        refused = [Result(name, ok=False, changed=False, detail="; ".join(plan.refusals))]
+        return print_results(refused, as_json=options.json, dry_run=options.dry_run)
+    if options.dry_run:
+        would = [Result(name, ok=True, changed=True, detail=f"{plan.title}: {plan.steps[0].text}")]
+        return print_results(would, as_json=options.json, dry_run=True)
+    if not confirm(plan, options):
+        return declined()
+    results = await lab.restarts.run([target.node], by=CYCLE, force=options.force)
+    return print_results(results, as_json=options.json)
+
+
 def act(options: argparse.Namespace) -> int:
     """`homelab poe on|off|cycle TARGET`."""
 
@@ -68,6 +90,8 @@ def act(options: argparse.Namespace) -> int:
         state = await lab.read(("switches", "reach", "clusters") if options.verb != "on" else ("switches",))
         target = find_port(state, options.target)
         status = source_status([together([reading_health(target.reading, lab.clock.now())])])
+        if options.drain:
+            return await _drained(lab, options, target)
         plan = lab.poe.plan(options.verb, [target])
         if plan.refusals:
             refused = [Result(options.target, ok=False, changed=False, detail="; ".join(plan.refusals))]

@@ -13,6 +13,7 @@ from homelab_tui.domain.operations import Result
 from homelab_tui.domain.poe import PoePort, SwitchReading, budget_mw, drawn_mw, has_room, reserved_mw
 from homelab_tui.domain.reading import Health, HealthState, Reading, health
 from homelab_tui.domain.state import LabState, NodeView
+from homelab_tui.present.node_documents import more_of_node
 from homelab_tui.present.times import rfc3339
 
 Document = dict[str, object]
@@ -143,6 +144,7 @@ def nodes_document(state: LabState, now: datetime) -> Document:
     nodes = [
         {
             **node_document(view),
+            **more_of_node(state, view, now),
             "mapping": view.port_note,
             "findings": list(node_findings(view, among, now.date()).all),
         }

@@ -13,6 +13,7 @@ from homelab_tui.config.keymap import keys_of
 
 SHORT_KEYS = {
     "question_mark": "?",
+    "equals_sign": "=",
     "slash": "/",
     "colon": ":",
     "escape": "esc",

@@ -1,9 +1,11 @@
 """The one screen: health on top, panes in the middle, keys at the bottom."""
 
+import asyncio
 import time
 from typing import ClassVar
 
-from textual import on
+from rich.text import Text
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
@@ -12,6 +14,7 @@ from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from homelab_tui.commands import COMMANDS, Command, by_id, of_pane
+from homelab_tui.domain.curves import NodeCurves
 from homelab_tui.domain.state import LabState
 from homelab_tui.domain.timelines import Happening, timeline
 from homelab_tui.engine.lab import Lab
@@ -39,6 +42,8 @@ from homelab_tui.ui.table import LabTable
 PANES = tuple(TITLES)
 _AGE_TICK_S = 1.0
 _ROW_TICKS = 5
+_CURVES_S = 30.0
+"""How often the curves of an open detail screen are asked for."""
 _BARS_S = 0.25
 """Least time between two drawings of health, tabs and keys because of news."""
 _EVERYWHERE = ("app.help", "app.quit", "app.filter", "table.select", "table.open", "app.palette")
@@ -176,14 +181,40 @@ class MainScreen(FrameScreen):
 
     @on(LabTable.RowActivated)
     def _row_opened(self, event: LabTable.RowActivated) -> None:
+        self._open_details(event.key)
+
+    @work(group="details", exclusive=True, exit_on_error=False)
+    async def _open_details(self, key: str) -> None:
+        """What is known of a row, kept up to date while it is read; a node's curves come as soon as they are there."""
         lab = self.lab
-        found = details(lab.store.state, event.key, lab.clock.now()) if lab else None
-        if found is None:
+        curves: list[NodeCurves] = []
+
+        def look() -> tuple[str, Text] | None:
+            known = curves[-1] if curves else None
+            return details(lab.store.state, key, lab.clock.now(), known, self.app.size.width) if lab else None
+
+        found = look()
+        if lab is None or found is None:
             tell(self, "it is gone", severity="warning")
-        elif lab is not None and (sections := job_sections(lab, event.key)):
+            return
+        if sections := job_sections(lab, key):
             self.app.push_screen(StoryScreen(*found, sections))
-        else:
-            self.app.push_screen(TextScreen(*found))
+            return
+
+        def again() -> Text | None:
+            now = look()
+            return now[1] if now else None
+
+        screen = TextScreen(*found, again)
+        await self.app.push_screen(screen)
+        while screen.is_attached:
+            view = next((one for one in lab.store.state.node_views if f"node:{one.node.name}" == key), None)
+            if view is None:
+                return
+            curves[:] = [await lab.memory.curves(view)]
+            if screen.is_attached:
+                screen.look_again()
+            await asyncio.sleep(_CURVES_S)
 
     # Filter
 

@@ -13,8 +13,10 @@ from homelab_tui.domain.errors import UsageError
 from homelab_tui.domain.nodes import NodeState
 from homelab_tui.domain.operations import Result
 from homelab_tui.domain.state import LabState, NodeView
+from homelab_tui.domain.twins import Comparison, compare, twins_of, twins_title
+from homelab_tui.engine.lab import Lab
 from homelab_tui.engine.poe import PortTarget, find_port
-from homelab_tui.engine.rolling import RollingRestart
+from homelab_tui.engine.restarts import CYCLE, REBOOT
 from homelab_tui.present import nodes as present
 from homelab_tui.present.kept_rows import KeptRows
 from homelab_tui.present.plans import results_sentence
@@ -23,6 +25,7 @@ from homelab_tui.ui.bindings import bindings_of
 from homelab_tui.ui.frame import TITLES
 from homelab_tui.ui.notices import tell, tell_results
 from homelab_tui.ui.panes.pane import Pane
+from homelab_tui.ui.screens.compare import CompareScreen
 from homelab_tui.ui.screens.confirm import ConfirmScreen
 from homelab_tui.ui.shells import open_shell, why_no_shell
 
@@ -35,6 +38,10 @@ _DONE = {
     "drain": "drained",
     "rolling": "restarted",
 }
+
+_DRAIN_FIRST = "Drain first"
+_WAYS = {CYCLE: "Power-cycle", REBOOT: "Reboot"}
+"""What the button of the other way says."""
 
 
 class NodesPane(Pane):
@@ -75,6 +82,10 @@ class NodesPane(Pane):
         """Power needs one row with a port."""
         if command_id == "nodes.probe":
             return None if self._node_names() else "the row under the cursor is no node"
+        if command_id == "nodes.compare":
+            if not self._node_names():
+                return "the row under the cursor is no node"
+            return None if len(self._compared()) > 1 else "it has no twin: select the nodes to compare (space)"
         if command_id in _NODE_COMMANDS:
             return self._why_not_nodes(command_id)
         if command_id in ("nodes.cycle", "nodes.port"):
@@ -124,6 +135,27 @@ class NodesPane(Pane):
         """One after the other."""
         self._act_on_nodes("rolling")
 
+    def action_compare_nodes(self) -> None:
+        """Twins side by side."""
+        names, why = self._compared(), self.why_not("nodes.compare")
+        lab = self.lab
+        if lab is None or why:
+            tell(self, why or "the lab is starting", severity="warning")
+            return
+
+        def look() -> Comparison:
+            views = tuple(view for view in lab.store.state.node_views if view.node.name in names)
+            return compare(views, twins_title(views))
+
+        self.app.push_screen(CompareScreen(look))
+
+    def _compared(self) -> tuple[str, ...]:
+        """The selected nodes where there are several, else the node under the cursor and its twins."""
+        names = self._node_names()
+        if len(names) != 1 or self.lab is None:
+            return names
+        return tuple(view.node.name for view in twins_of(self.lab.store.state.node_views, names[0]))
+
     @work(group="nodes.act", exit_on_error=False)
     async def _act_on_nodes(self, verb: str) -> None:
         # The views of the key press: what was looked at is what is acted on.
@@ -135,21 +167,43 @@ class NodesPane(Pane):
                 severity="warning",
             )
             return
-        if not await self.app.push_screen_wait(ConfirmScreen(lab.nodes.plan(verb, views))):
-            return
         if verb == "rolling":
-            results = await RollingRestart(lab.nodes).run(views)
-        else:
-            acts: dict[str, Callable[[NodeView], Awaitable[Result]]] = {
-                "wake": lab.nodes.wake,
-                "reboot": lab.nodes.reboot,
-                "cordon": partial(lab.nodes.cordon, on=True),
-                "uncordon": partial(lab.nodes.cordon, on=False),
-                "drain": lab.nodes.drain,
-            }
-            results = tuple(await asyncio.gather(*(acts[verb](view) for view in views)))
+            await self._restart(lab, views, REBOOT, CYCLE)
+            return
+        plan = lab.nodes.plan(verb, views)
+        if verb == "drain":
+            plan = await lab.nodes.with_drains(plan, views, force=False)
+        dialog = ConfirmScreen(
+            plan, _DRAIN_FIRST if verb == "reboot" and plan.is_allowed and lab.nodes.are_drainable(views) else None
+        )
+        if not await self.app.push_screen_wait(dialog):
+            return
+        if dialog.chose_other:
+            await self._restart(lab, views, REBOOT)
+            return
+        acts: dict[str, Callable[[NodeView], Awaitable[Result]]] = {
+            "wake": lab.nodes.wake,
+            "reboot": lab.nodes.reboot,
+            "cordon": partial(lab.nodes.cordon, on=True),
+            "uncordon": partial(lab.nodes.cordon, on=False),
+            "drain": lab.nodes.drain,
+        }
+        results = tuple(await asyncio.gather(*(acts[verb](view) for view in views)))
         self.table.select([f"node:{result.target}" for result in results if len(results) > 1 and not result.ok])
         tell_results(self, results_sentence(_DONE[verb], results), results)
+
+    async def _restart(self, lab: Lab, views: tuple[NodeView, ...], by: str, other: str | None = None) -> None:
+        """Drain, restart, wait for Ready, give back, one after the other. `other`: the other way, to be offered."""
+        plan = await lab.restarts.plan(views, by=by)
+        dialog = ConfirmScreen(plan, _WAYS.get(other or ""))
+        if not await self.app.push_screen_wait(dialog):
+            return
+        if dialog.chose_other and other is not None:
+            await self._restart(lab, views, other, by)
+            return
+        results = await lab.restarts.run(views, by=by)
+        self.table.select([f"node:{result.target}" for result in results if len(results) > 1 and not result.ok])
+        tell_results(self, results_sentence(_DONE["rolling"], results), results)
 
     def _why_not_nodes(self, command_id: str) -> str | None:
         lab, views = self.lab, self._views()
@@ -213,7 +267,14 @@ class NodesPane(Pane):
             tell(self, why or "the lab is starting", severity="warning")
             return
         plan = lab.poe.plan(verb, [target])
-        if not await self.app.push_screen_wait(ConfirmScreen(plan)):
+        views = (target.node,) if target.node else ()
+        dialog = ConfirmScreen(
+            plan, _DRAIN_FIRST if verb == "cycle" and plan.is_allowed and lab.nodes.are_drainable(views) else None
+        )
+        if not await self.app.push_screen_wait(dialog):
+            return
+        if dialog.chose_other:
+            await self._restart(lab, views, CYCLE)
             return
         # The plan was made from a reading that has aged while it was read: make it again before acting.
         fresh = find_port(lab.store.state, str(target.ref))

@@ -21,9 +21,12 @@ class ConfirmScreen(Dialog[bool]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("Y", "copy_command", show=False, id="app.copy")]
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, other: str | None = None) -> None:
+        """`other`: label of another way to do it. Where it is chosen the answer is True, and `chose_other` too."""
         super().__init__()
         self._plan = plan
+        self._other = other
+        self.chose_other = False
 
     def compose(self) -> ComposeResult:
         """Title, plan, the name to type, buttons."""
@@ -40,6 +43,8 @@ class ConfirmScreen(Dialog[bool]):
                 yield Button("Cancel" if plan.is_allowed else "Close", id="cancel")
                 if plan.is_allowed:
                     yield Button("Go on", id="go", variant="error" if plan.danger else "primary")
+                if self._other is not None:
+                    yield Button(self._other, id="other")
 
     def on_mount(self) -> None:
         """The focus is on what does no harm."""
@@ -64,4 +69,5 @@ class ConfirmScreen(Dialog[bool]):
 
     @on(Button.Pressed)
     def _answer(self, event: Button.Pressed) -> None:
-        self.dismiss(event.button.id == "go")
+        self.chose_other = event.button.id == "other"
+        self.dismiss(event.button.id in ("go", "other"))

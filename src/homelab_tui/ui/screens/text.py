@@ -1,5 +1,6 @@
 """A long text to read: logs, events, YAML, details."""
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from rich.text import Text
@@ -11,6 +12,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from homelab_tui.present.table import printable
+
+_AGAIN_S = 1.0
 
 
 class TextScreen(ModalScreen[None]):
@@ -28,10 +31,12 @@ class TextScreen(ModalScreen[None]):
         Binding("end", "bottom", show=False),
     ]
 
-    def __init__(self, title: str, text: str | Text) -> None:
+    def __init__(self, title: str, text: str | Text, again: Callable[[], Text | None] | None = None) -> None:
+        """`again`: the text as it is by now, asked every second while the screen is open; None keeps the old one."""
         super().__init__()
         self._title = title
         self._text = text
+        self._again = again
 
     def compose(self) -> ComposeResult:
         """The text in a box."""
@@ -44,6 +49,15 @@ class TextScreen(ModalScreen[None]):
     def on_mount(self) -> None:
         """Keys scroll at once."""
         self.query_one(VerticalScroll).focus()
+        if self._again is not None:
+            self.set_interval(_AGAIN_S, self.look_again)
+
+    def look_again(self) -> None:
+        """Show the text as it is by now, at the place that is being read."""
+        text = self._again() if self._again is not None else None
+        if text is not None and text != self._text:
+            self._text = text
+            self.query_one(Static).update(self._shown())
 
     def _shown(self) -> Text:
         if isinstance(self._text, Text):

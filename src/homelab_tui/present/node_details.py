@@ -1,0 +1,300 @@
+"""The detail screen of a node: its three worlds (box, port, Jobs) in sections, what is wrong first."""
+
+from datetime import datetime
+
+from homelab_tui.domain.curves import NodeCurves
+from homelab_tui.domain.lifecycles import end_of_life
+from homelab_tui.domain.node_findings import fleet, node_findings
+from homelab_tui.domain.nodes import NodeFacts, drift
+from homelab_tui.domain.poe import PoePort
+from homelab_tui.domain.power import NodePower, power_loss
+from homelab_tui.domain.state import LabState, NodeView
+from homelab_tui.domain.witnesses import EXPORTER, KUBERNETES, PROBE
+from homelab_tui.present.detail_lines import HEADING, Line
+from homelab_tui.present.jobs import reason
+from homelab_tui.present.sparklines import curve_words
+from homelab_tui.present.times import age, local, since, size, watts
+from homelab_tui.present.witness_ages import witness_age_s
+
+_DAYS_SHOWN = 7
+
+
+def node_lines(
+    state: LabState, view: NodeView, now: datetime, curves: NodeCurves | None = None, width: int = 80
+) -> list[Line]:
+    """Everything that is known of one node. `width`: terminal cells of the screen, which the curves make use of."""
+    lines = [*_head(state, view, now), *_findings(view, state, now)]
+    lines += [("Declared, and measured", HEADING), *_declared(view)]
+    lines += [
+        ("Temperature and power", HEADING),
+        *_power(view, now, curves or NodeCurves(), max(16, min(60, width - 62))),
+    ]
+    lines += [("The port that feeds it", HEADING), *_port(view)]
+    if view.facts:
+        lines += [("System", HEADING), *_system(view, view.facts, now)]
+        lines += [("Disks and network", HEADING), *_hardware(view.facts)]
+    lines += [("Kubernetes", HEADING), *_kubernetes(view)]
+    lines += [("Failed Jobs that ran here", HEADING), *_jobs(state, view)]
+    return lines
+
+
+def _head(state: LabState, view: NodeView, now: datetime) -> list[Line]:
+    node = view.node
+    reading = next((reading for name, reading in state.probes if name == node.name), None)
+    spoken = [
+        f"{words} {age(seconds)} ago"
+        for witness, words in (
+            (PROBE, "probe"),
+            (EXPORTER, f"node_exporter (Prometheus {view.metrics_from})"),
+            (KUBERNETES, "Kubernetes"),
+        )
+        if (seconds := witness_age_s(state, view, witness, now)) is not None
+        and (witness == PROBE or any(claim.witness == witness for claim in view.claims))
+    ]
+    lines: list[Line] = [
+        ("state", view.state.value + (f": {view.why}" if view.why else "")),
+        ("address", f"{node.host}{f' port {node.port}' if node.port else ''}{f' as {node.user}' if node.user else ''}"),
+        ("measured", ", ".join(spoken) or "never"),
+    ]
+    if reading and reading.problem:
+        lines.append(("problem", reading.problem))
+    return lines
+
+
+def _findings(view: NodeView, state: LabState, now: datetime) -> list[Line]:
+    found = node_findings(view, fleet(state.node_views), now.date())
+    said = [f"! {warning}" for warning in found.warnings] + [f"· {note}" for note in found.notes]
+    return [("Findings", HEADING), *(("", one) for one in said)] if said else []
+
+
+def _declared(view: NodeView) -> list[Line]:
+    facts, spec = view.facts, view.node.spec
+    away = {one.field for one in drift(spec, facts)} if facts else set()
+    lines: list[Line] = []
+    for label, field, declared, measured in (
+        ("model", "model", spec.model, facts.model if facts else None),
+        ("cores", "cores", _number(spec.cores), _cores(facts)),
+        ("memory", "memory_bytes", _size(spec.memory_bytes), _memory(facts)),
+        ("disk", "disk_bytes", _size(spec.disk_bytes), _size(facts.disk_bytes) if facts else None),
+        ("os", "os", spec.os, facts.os if facts else None),
+    ):
+        mark = "≠" if field in away else "|"
+        lines.append((label, f"{declared or '–'}  {mark}  {measured or '–'}"))
+    return lines
+
+
+def _power(view: NodeView, now: datetime, curves: NodeCurves, width: int) -> list[Line]:
+    facts, port, power = view.facts, view.port, view.power
+    heat = facts.temperature_c if facts else None
+    lines: list[Line] = [("temperature", None if heat is None else f"{heat:.1f} °C")]
+    if curves.temperature_c:
+        lines.append(("", curve_words(curves.temperature_c, "°C", width, digits=0)))
+    if port is not None:
+        lines.append(("in, at the port", watts(port.power_mw)))
+        if curves.port_w:
+            lines.append(("", curve_words(curves.port_w, "W", width)))
+    hat = facts.hat if facts else None
+    if hat is not None:
+        current = "–" if hat.current_ma is None else f"{watts(hat.power_mw)}, {hat.current_ma} mA"
+        lines.append(("out, at 5 V", current))
+        if curves.hat_w:
+            lines.append(("", curve_words(curves.hat_w, "W", width)))
+        loss = power_loss(port.power_mw if port else None, hat.power_mw)
+        if loss is not None:
+            share = "" if loss.share is None else f", {loss.share:.0%} of what goes in"
+            lines.append(("lost between", f"{watts(loss.lost_mw)}{share}"))
+    lines += _remembered(power)
+    if hat is not None:
+        made = " ".join(word for word in (hat.vendor, hat.product, hat.version) if word)
+        granted = f", {hat.granted} granted" if hat.granted else ""
+        lines.append(("PoE HAT", f"{made or 'unnamed'}{granted}, health {hat.health or 'not told'}"))
+    if facts and facts.fan is not None:
+        lines.append(("fan", _fan(facts)))
+    if facts and facts.throttled is not None:
+        lines.append(("throttled", ", ".join(facts.throttled) or "no, and not since it booted"))
+    for one in view.ailments:
+        times = f", {one.times} times since {local(one.first_at)}" if one.times > 1 else ""
+        lines.append(("", f"{one.flag} last began {local(one.last_at)} ({since(one.last_at, now)} ago){times}"))
+    return lines
+
+
+def _remembered(power: NodePower | None) -> list[Line]:
+    """Usual draw and energy per day."""
+    if power is None:
+        return []
+    seen = age(60.0 * power.usual_minutes)
+    usual = f"{watts(power.usual_mw)}, learnt from {seen}" if power.usual_mw is not None else f"not learnt yet ({seen})"
+    lines: list[Line] = [("usual draw", usual)]
+    end = "" if power.witness == "switch" else " at 5 V"
+    for number, day in enumerate(power.days[:_DAYS_SHOWN]):
+        name = "energy today" if number == 0 else f"energy {day.day}"
+        lines.append((name, f"{day.energy_mwh / 1e6:.3f} kWh{end}, {day.share:.0%} of the day sampled"))
+    return lines
+
+
+def _fan(facts: NodeFacts) -> str | None:
+    fan = facts.fan
+    if fan is None:
+        return None
+    words = []
+    if fan.level is not None:
+        words.append(f"step {fan.level} of {fan.levels}" if fan.levels is not None else f"step {fan.level}")
+    if fan.duty_percent is not None:
+        words.append(f"{fan.duty_percent} %")
+    return ", ".join(words)
+
+
+def _port(view: NodeView) -> list[Line]:
+    if view.port is None:
+        return [("port", str(view.node.poe) if view.node.poe else "none that is known")]
+    lines = port_lines(view.port)
+    return [*lines, ("known", view.port_note)] if view.port_note else lines
+
+
+def port_lines(port: PoePort) -> list[Line]:
+    """One PoE port."""
+    return [
+        ("port", f"{port.ref}{f' ({port.label})' if port.label else ''}"),
+        ("admin", {True: "on", False: "off", None: None}[port.admin_on]),
+        ("detection", port.detection.value if port.detection else None),
+        ("class", _number(port.power_class)),
+        ("power", None if port.power_mw is None else watts(port.power_mw)),
+        ("voltage", None if port.voltage_mv is None else f"{port.voltage_mv / 1000:.1f} V"),
+        ("current", None if port.current_ma is None else f"{port.current_ma} mA"),
+        ("counters", _counters(port)),
+        ("link", _link(port)),
+    ]
+
+
+def _system(view: NodeView, facts: NodeFacts, now: datetime) -> list[Line]:
+    ended = end_of_life(facts.os_id, facts.os_version, now.date())
+    lines: list[Line] = [
+        ("os", f"{facts.os or '–'}{'  END OF LIFE' if ended else ''}{_said_by(view, 'os')}"),
+        ("kernel", f"{facts.kernel or '–'} {facts.arch or ''}".strip() + _said_by(view, "kernel")),
+        ("cpu", facts.cpu_model),
+        ("firmware", _firmware(facts)),
+        ("uptime", age(facts.uptime_s)),
+        ("load", None if facts.load1 is None else f"{facts.load1:.2f}"),
+        (
+            "memory used",
+            f"{size(facts.memory_used_bytes)} of {size(facts.memory_bytes)}{_said_by(view, 'memory_bytes')}",
+        ),
+        ("swap", _swap(facts)),
+        ("root filesystem", f"{size(facts.root_used_bytes)} of {size(facts.root_size_bytes)}"),
+        ("clock", _clock(facts)),
+        ("updates", _updates(view, now)),
+        ("reboot required", {True: "yes", False: "no", None: None}[facts.reboot_required]),
+        ("failed units", None if facts.failed_units is None else ", ".join(facts.failed_units) or "none"),
+        ("machine-id", facts.machine_id),
+        ("boot-id", f"{facts.boot_id or '–'}{_said_by(view, 'boot_id')}"),
+    ]
+    return lines
+
+
+def _said_by(view: NodeView, field: str) -> str:
+    """Who says so, where it is more than one, or not the probe."""
+    names = [claim.witness for claim in view.claims if claim.field == field]
+    return "" if names in ([], [PROBE]) else f"  (by {', '.join(names)})"
+
+
+def _firmware(facts: NodeFacts) -> str | None:
+    if facts.bootloader_at is not None:
+        return f"boot loader of {facts.bootloader_at:%Y-%m-%d}"
+    if facts.bios is None:
+        return None
+    return f"BIOS {facts.bios}{f' of {facts.bios_date}' if facts.bios_date else ''}"
+
+
+def _swap(facts: NodeFacts) -> str | None:
+    if facts.swap_bytes is None:
+        return None
+    if not facts.swap_bytes:
+        return "none"
+    used = "" if facts.swap_used_bytes is None else f"{size(facts.swap_used_bytes)} of "
+    return f"{used}{size(facts.swap_bytes)}"
+
+
+def _updates(view: NodeView, now: datetime) -> str | None:
+    updates = view.updates
+    if updates is None:
+        return None
+    security = "" if updates.security is None else f", {updates.security} for security"
+    noted = f", noted {since(updates.as_of, now)} ago" if updates.as_of else ""
+    return f"{updates.count} wait{security}, by {updates.witness}{noted}"
+
+
+def _hardware(facts: NodeFacts) -> list[Line]:
+    lines: list[Line] = []
+    for disk in facts.disks:
+        wear = "" if disk.wear_percent is None else f", {disk.wear_percent} % of its life used"
+        reserve = "" if disk.reserve in (None, "normal") else f", spare blocks {disk.reserve}"
+        state = ", read-only" if disk.read_only else ""
+        what = f"{size(disk.size_bytes)} {disk.kind} {disk.model or ''}".strip()
+        lines.append((disk.name, f"{what}{wear}{reserve}{state}"))
+    for interface in facts.interfaces:
+        speed = f"{interface.speed_mbps} Mb/s" if interface.speed_mbps else "no link"
+        lines.append((interface.name, f"{interface.mac or '–'}  {speed}  {' '.join(interface.addresses)}".strip()))
+    return lines or [("", "not told")]
+
+
+def _kubernetes(view: NodeView) -> list[Line]:
+    kube = view.kubernetes
+    if kube is None:
+        return [("node", "in no cluster that is known here")]
+    ready = {True: "Ready", False: "NotReady", None: "unknown"}[kube.ready]
+    return [
+        ("node", f"{kube.cluster}/{kube.name} {ready}"),
+        ("roles", ", ".join(kube.roles) or "worker"),
+        ("kubelet", kube.kubelet),
+        ("conditions", ", ".join(kube.conditions) or "none"),
+        ("schedulable", "no, cordoned" if kube.unschedulable else "yes"),
+    ]
+
+
+def _jobs(state: LabState, view: NodeView) -> list[Line]:
+    names = {view.node.name, *([view.kubernetes.name] if view.kubernetes else [])}
+    failed = [job for job in state.jobs.jobs if job.node in names and job.state.value in ("failed", "failing")]
+    return [("", f"{job.id}  {reason(job)}") for job in failed] or [("", "none")]
+
+
+def _number(value: int | None) -> str | None:
+    return None if value is None else str(value)
+
+
+def _counters(port: PoePort) -> str | None:
+    """Those that the switch tells."""
+    counts = (("denied", port.denied_count), ("overload", port.overload_count), ("short", port.short_count))
+    return ", ".join(f"{word} {count}x" for word, count in counts if count is not None) or None
+
+
+def _size(value: int | None) -> str | None:
+    return None if value is None else size(value)
+
+
+def _cores(facts: NodeFacts | None) -> str | None:
+    if facts is None or facts.cores is None:
+        return None
+    return f"{facts.cores} ({facts.threads} threads)" if facts.threads not in (None, facts.cores) else str(facts.cores)
+
+
+def _memory(facts: NodeFacts | None) -> str | None:
+    if facts is None:
+        return None
+    seen = _size(facts.memory_bytes)
+    return f"{size(facts.board_memory_bytes)} on the board, {seen} for the kernel" if facts.board_memory_bytes else seen
+
+
+def _clock(facts: NodeFacts) -> str | None:
+    if facts.clock_skew_s is None and facts.clock_synchronised is None:
+        return None
+    synchronised = {True: "synchronised", False: "NOT synchronised", None: "not told whether synchronised"}
+    skew = ""
+    if facts.clock_skew_s is not None:
+        skew = "as here, " if abs(facts.clock_skew_s) < 1 else f"{facts.clock_skew_s:+.0f} s from here, "
+    return f"{skew}{synchronised[facts.clock_synchronised]}"
+
+
+def _link(port: PoePort) -> str | None:
+    if port.link_up is None:
+        return None
+    return f"up, {port.speed_mbps} Mb/s" if port.link_up and port.speed_mbps else ("up" if port.link_up else "down")
