@@ -44,3 +44,24 @@ async def test_a_rolling_restart_gives_each_node_back_before_the_next(
         await until(lambda: "2 restarted" in screen.toasts, 40)
         await until(lambda: "cordoned" not in screen.text_of("node:rpi02") + screen.text_of("node:rpi03"))
     assert all(lab.world.nodes[name].boot_id != boot for name, boot in boots.items())
+
+
+async def test_a_rolling_restart_may_be_done_by_the_ports_instead(
+    lab: DemoLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boot = lab.world.nodes["rpi03"].boot_id
+    extra = QUICK + 'cycle_off = "1s"\n'
+    async with dashboard(lab, tmp_path, monkeypatch, extra=extra, size=(220, 40)) as screen:
+        await screen.go_to("nodes", "node:rpi03")
+        await until(lambda: "Ready" in screen.text_of("node:rpi03") and "unread" not in screen.text_of("node:rpi03"))
+        await screen.press("B")
+        await screen.until_dialog("ConfirmScreen")
+        reboot = screen.app.screen
+        await screen.press("right", "right", "enter")
+        await until(lambda: screen.app.screen is not reboot and screen.dialog == "ConfirmScreen")
+        await screen.press("right", "enter")
+        await until(lambda: "takes Pods again" in screen.toasts, 60)
+    assert lab.world.nodes["rpi03"].boot_id != boot
+    kinds = [one.kind for one in screen.lab.activity.entries()]
+    assert "poe.cycle" in kinds
+    assert "nodes.reboot" not in kinds

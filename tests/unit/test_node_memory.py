@@ -1,5 +1,6 @@
 """What is remembered of nodes: latched complaints, this session's curves, samples taken from the state."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from homelab_tui.engine.node_views import node_views
 from homelab_tui.engine.power_log import PowerLog
 from homelab_tui.engine.sampling import Sampler
 from tests.fakes import START, FakeClock
+from tests.poe_world import World
 
 BOOT = "9a1e1ed2-7f0e-4a25-9f5f-6d0c4d6e0c11"
 RPI = Node("rpi01", "10.0.0.1")
@@ -192,3 +194,35 @@ def test_of_two_curves_the_one_that_knows_more_is_drawn() -> None:
     found = NodeCurves(temperature_c=young, hat_w=young).or_else(NodeCurves(temperature_c=session))
     assert (found.temperature_c, found.hat_w, found.port_w) == (session, young, None)
     assert NodeCurves(young).or_else(NodeCurves(Curve((1.0,), 30.0, "this session"))).temperature_c is young
+
+
+async def test_one_look_of_a_script_is_a_sample_that_is_kept(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    await world.lab.read(("switches", "reach"))
+    await world.lab.close()
+    [day] = (tmp_path / "power").glob("*.json")
+    told = json.loads(day.read_text())
+    assert told["rpi03"]["mwh"] == 100.0
+    assert int(told["rpi03"]["seen"], 16).bit_count() == 1
+    later = world.new_lab()
+    state = await later.read(("switches", "reach"))
+    await later.close()
+    view = next(view for view in state.node_views if view.node.name == "rpi03")
+    assert view.power is not None
+    assert view.power.days[0].sampled_minutes == 1
+    assert next(view for view in state.node_views if view.node.name == "nuc01").power is None
+
+
+async def test_a_probe_that_sees_a_brown_out_is_remembered_by_the_next_run(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.ssh.facts["rpi03"] = NodeFacts(boot_id=BOOT, throttled=("under-voltage",))
+    await world.lab.read(("nodes",))
+    await world.lab.close()
+    world.ssh.facts["rpi03"] = NodeFacts(boot_id=BOOT, throttled=())
+    later = world.new_lab()
+    state = await later.read(("nodes",))
+    await later.close()
+    view = next(view for view in state.node_views if view.node.name == "rpi03")
+    assert view.facts is not None
+    assert view.facts.throttled == ("under-voltage-since-boot",)
+    assert [ailment.flag for ailment in view.ailments] == ["under-voltage"]

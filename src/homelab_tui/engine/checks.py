@@ -42,8 +42,9 @@ _PERMISSIONS = (
     ("list", "nodes", "whether nodes are Ready stays unknown"),
     ("patch", "nodes", "nodes can be seen and not cordoned"),
     ("create", "pods/eviction", "nodes cannot be drained"),
+    ("list", "poddisruptionbudgets.policy", "what holds a drain is told by the eviction only, not by the plan"),
 )
-_EVERYWHERE = ("nodes", "pods/eviction")
+_EVERYWHERE = ("nodes", "pods/eviction", "poddisruptionbudgets.policy")
 """Asked for all namespaces, whichever are configured: a node holds Pods of each."""
 _INDISPENSABLE = 2
 """How many of the permissions above, from the first on, a cluster is useless without."""

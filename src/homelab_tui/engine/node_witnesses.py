@@ -55,6 +55,7 @@ class Machines:
         self._inputs: list[tuple[str, object, bool]] = []
         self._by_name: dict[str, list[Told]] = {}
         self._by_place: dict[str, list[Told]] = {}
+        self._found: dict[str, tuple[Node, NodeFacts | None, Told]] = {}
 
     def take(self, readings: Sequence[tuple[str, Reading[tuple[NodeMetrics, ...]]]]) -> None:
         """The newest answers of every Prometheus."""
@@ -72,11 +73,18 @@ class Machines:
                     # A target that is down has no host name: its address is all there is.
                     by_place[_host(machine.instance)].append(told)
         self._inputs, self._by_name, self._by_place = inputs, dict(by_name), dict(by_place)
+        self._found = {}
 
     def of(self, node: Node, facts: NodeFacts | None) -> Told:
         """By host name, else by the address that is scraped; two that fit equally well prove nothing."""
         if not self._inputs:
             return NOBODY
+        known = self._found.get(node.name)
+        if known is None or known[0] is not node or known[1] is not facts:
+            known = self._found[node.name] = (node, facts, self._look(node, facts))
+        return known[2]
+
+    def _look(self, node: Node, facts: NodeFacts | None) -> Told:
         names = {node.name.casefold(), *([facts.hostname.casefold()] if facts and facts.hostname else [])}
         places = {node.name, node.host} | {a for i in (facts.interfaces if facts else ()) for a in i.addresses}
         for index, words in ((self._by_name, names), (self._by_place, places)):

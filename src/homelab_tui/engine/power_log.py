@@ -66,7 +66,9 @@ class PowerLog:
         self._days: dict[date, dict[str, _NodeDay]] = {}
         """The files, as they were last read."""
         self._today: date | None = None
-        self._powers: dict[str, NodePower] = {}
+        self._powers: dict[str, NodePower | None] = {}
+        self._from = self._until = datetime.max.replace(tzinfo=UTC)
+        """Between these moments what was read holds: a clock that is set back, or midnight, ends it."""
         self._is_old = True
 
     def sample(self, node: str, power_mw: int, witness: str, *, is_up: bool) -> None:
@@ -107,18 +109,18 @@ class PowerLog:
 
     def of(self, node: str) -> NodePower | None:
         """What is known of a node, as of the last flush; None when it was never sampled."""
-        day, _ = _place(self._clock.now())
-        if self._is_old or day != self._today:
+        now = self._clock.now()
+        if self._is_old or not self._from <= now < self._until:
+            # Calendars are slow, and this is asked of a thousand nodes at every change.
+            day, _ = _place(now)
             if day != self._today:
                 self._end_day(day)
             self._load(day)
             self._powers, self._is_old = {}, False
-        if node not in self._powers:
-            found = self._power(node, day)
-            if found is None:
-                return None
-            self._powers[node] = found
-        return self._powers[node]
+            self._from, self._until = now, _midnight(day + timedelta(days=1))
+        if node not in self._powers and self._today is not None:
+            self._powers[node] = self._power(node, self._today)
+        return self._powers.get(node)
 
     def _power(self, node: str, today: date) -> NodePower | None:
         days = [(day, nodes[node]) for day, nodes in sorted(self._days.items(), reverse=True) if node in nodes]
