@@ -3,25 +3,34 @@
 Set HOMELAB_E2E_KUBECONFIG to a kubeconfig whose current context may create namespaces and Jobs; for the second witness
 also HOMELAB_E2E_PROMETHEUS to the URL of a Prometheus that scrapes that cluster's kube-state-metrics. A control plane
 without kubelets is enough: the Job fails by its deadline, no image is pulled and no Pod has to run.
+
+The demo lab will do too, to try the tests themselves: `homelab demo --headless --write-config lab.toml`, then the
+kubeconfig and the first Prometheus of that file. It makes no service accounts; its users stand for them.
 """
 
 import asyncio
+import json
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import pytest
 import yaml
 
+from homelab_tui.cli import main
 from homelab_tui.config.model import ClusterConfig, Config, PrometheusConfig
-from homelab_tui.domain.errors import SourceConflict, SourceMissing
+from homelab_tui.domain.errors import SourceConflict, SourceGarbled, SourceMissing
 from homelab_tui.domain.jobs import Job, JobState
 from homelab_tui.domain.watching import Watched
+from homelab_tui.engine.access import NEEDED
 from homelab_tui.engine.cronjobs import Limits
 from homelab_tui.engine.lab import Lab, Sources
 from homelab_tui.sources.kube_errors import Ask
@@ -93,6 +102,7 @@ def late(name: str, **spec: object) -> dict[str, object]:
     container = {
         "name": "main",
         "image": "registry.k8s.io/pause:3.9",
+        "args": ["sleep 600"],  # which pause itself does not look at; the demo lab's kubelet does
         "env": [{"name": "DB_PASSWORD", "value": "s3cret-of-the-test"}],
     }
     template = {"spec": {"restartPolicy": "Never", "terminationGracePeriodSeconds": 0, "containers": [container]}}
@@ -221,6 +231,27 @@ async def lab(config: ClusterConfig, tmp_path: Path) -> AsyncIterator[Lab]:
         await made.close()
 
 
+Cli = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def cli(
+    config: ClusterConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Cli:
+    """`homelab jobs … --json` on that cluster: its document."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "cli"))
+    path = tmp_path / "config.toml"
+    path.write_text(f"[[clusters]]\nname = 'e2e'\nkubeconfig = '{config.kubeconfig}'\n")
+
+    def run(*argv: str) -> dict[str, Any]:
+        capsys.readouterr()
+        assert main(["--config", str(path), "jobs", *argv, "--json"]) == 0
+        found: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return found
+
+    return run
+
+
 async def is_listed(lab: Lab) -> bool:
     reading = lab.store.state.clusters[0][1]
     return reading.value is not None or reading.problem is not None
@@ -299,9 +330,7 @@ async def test_a_viewers_acts_are_refused_with_the_missing_verb_and_its_keys_are
 ) -> None:
     """A service account without any right but to look."""
     job = await failed(cluster, namespace, "late")
-    token = await viewer_token(config, namespace)
-    path = kubeconfig_with(token, tmp_path / "kubeconfig")
-    viewer = ClusterConfig("e2e", kubeconfig=str(path), namespaces=(namespace,))
+    viewer = (await account(config, namespace, tmp_path / "kubeconfig", "viewer")).config(namespace)
     source = KubernetesSource(viewer)
     lab = Lab(Config(clusters=(viewer,)), Sources(FakeSsh(), clusters=(source,)), tmp_path / "state")
     try:
@@ -321,32 +350,169 @@ async def test_a_viewers_acts_are_refused_with_the_missing_verb_and_its_keys_are
         await lab.close()
 
 
+async def test_only_what_a_later_success_superseded_is_cleared(
+    config: ClusterConfig, cluster: KubernetesSource, lab: Lab, namespace: str, cli: Cli
+) -> None:
+    """Without a kubelet no run succeeds: the success is the CronJob's own word, as its controller would write it."""
+    await create_cronjob(config, namespace, "nightly")
+    target = await lab.cronjobs.resolve(await cluster.read_cronjob(namespace, "nightly"))
+    assert target.cronjob is not None
+    triggered = await lab.cronjobs.trigger(target.cronjob)
+    assert triggered.created is not None, triggered.detail
+    lone = await failed(cluster, namespace, "late")
+    name = triggered.created
+
+    async def has_failed() -> bool:
+        return (await cluster.read_job(namespace, name)).state is JobState.FAILED
+
+    await until(has_failed)
+    before = await asyncio.to_thread(cli, "delete", "--recovered", "--namespace", namespace, "--yes")
+    assert before == {"dry_run": False, "results": []}, "nothing has succeeded since"
+
+    await set_status(config, namespace, "nightly", {"lastSuccessfulTime": rfc3339_now()})
+    would = await asyncio.to_thread(cli, "delete", "--recovered", "--namespace", namespace, "--dry-run")
+    assert [one["target"] for one in would["results"]] == [f"e2e/{namespace}/{name}"]
+    done = await asyncio.to_thread(cli, "delete", "--recovered", "--namespace", namespace, "--yes")
+    assert [(one["target"], one["changed"]) for one in done["results"]] == [(f"e2e/{namespace}/{name}", True)]
+    await until(lambda: is_gone(cluster, namespace, name))
+    assert (await cluster.read_job(namespace, "late")).uid == lone.uid
+
+
+async def test_the_propagation_that_was_chosen_is_carried_out(
+    config: ClusterConfig, cluster: KubernetesSource, lab: Lab, namespace: str
+) -> None:
+    """Foreground: the Job goes after its Pods. Orphan: it goes at once. Both are gone in the end."""
+    for name, propagation in (("front", "foreground"), ("orphaned", "orphan")):
+        job = await failed(cluster, namespace, name)
+        result = await lab.jobs.delete(job, propagation=propagation)
+        assert result.changed, result.detail
+        await until(partial(is_gone, cluster, namespace, name))
+
+
+async def test_an_account_of_one_namespace_sees_that_and_is_told_about_the_rest(
+    config: ClusterConfig, cluster: KubernetesSource, namespace: str, tmp_path: Path
+) -> None:
+    """As kubeconfigs are handed out to people: without `namespaces` in the configuration everything is refused."""
+    await failed(cluster, namespace, "late")
+    person = await account(config, namespace, tmp_path / "kubeconfig", "backup-only")
+    lab = lab_of(person.config(person.namespace), tmp_path)
+    try:
+        state = await lab.read(("clusters",))
+        [(_, reading)] = state.clusters
+        assert {job.id.namespace for job in state.jobs.jobs} == {person.namespace}
+        assert reading.value is not None
+        assert any("Nodes" in note for note in reading.value.notes), "they are in no namespace"
+    finally:
+        await lab.close()
+    lab = lab_of(person.config(), tmp_path)
+    try:
+        [(_, reading)] = (await lab.read(("clusters",))).clusters
+        assert reading.value is None
+        assert "not allowed (403)" in (reading.problem or "")
+        assert "set `namespaces` of this cluster" in (reading.problem or ""), "what to do about it"
+    finally:
+        await lab.close()
+
+
+async def test_an_account_without_any_right_is_dim_everywhere_and_breaks_nothing(
+    config: ClusterConfig, cluster: KubernetesSource, namespace: str, tmp_path: Path
+) -> None:
+    job = await failed(cluster, namespace, "late")
+    nobody = await account(config, namespace, tmp_path / "kubeconfig", "nobody")
+    lab = lab_of(nobody.config(namespace), tmp_path)
+    lab.start()
+    try:
+        await until(lambda: is_listed(lab))
+        [(_, reading)] = lab.store.state.clusters
+        assert "ask for the permission: list on jobs.batch" in (reading.problem or "")
+        for command_id in NEEDED:
+            why = await until_found(partial(lab.access.why_not, command_id, "e2e", namespace), bool)
+            assert "may not" in why
+        target = await lab.jobs.resolve(job)
+        assert "not allowed (403)" in (target.problem or "")
+    finally:
+        await lab.close()
+    assert (await cluster.read_job(namespace, "late")).uid == job.uid
+
+
+def lab_of(config: ClusterConfig, tmp_path: Path) -> Lab:
+    """The engine with another account."""
+    return Lab(Config(clusters=(config,)), Sources(FakeSsh(), clusters=(KubernetesSource(config),)), tmp_path / "other")
+
+
+def rfc3339_now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+async def set_status(config: ClusterConfig, namespace: str, name: str, status: dict[str, object]) -> None:
+    """What a CronJob's controller says of it."""
+    place = f"/apis/batch/v1/namespaces/{namespace}/cronjobs/{name}/status"
+    ask = Ask("e2e", "patch", "cronjobs.batch/status", place)
+    body = msgspec.json.encode({"status": status})
+    async with wire(config) as api:
+        await api.fetch(Call(place, ask, method="PATCH", body=body, content_type="application/merge-patch+json"))
+
+
+@dataclass(frozen=True)
+class Account:
+    """Another account than the one that runs the tests."""
+
+    kubeconfig: str
+    context: str | None
+    namespace: str
+    """Where it has its rights, if any."""
+
+    def config(self, *namespaces: str) -> ClusterConfig:
+        """The cluster as this account is to look at it."""
+        return ClusterConfig("e2e", kubeconfig=self.kubeconfig, context=self.context, namespaces=namespaces)
+
+
+LOOK: tuple[Mapping[str, object], ...] = (
+    {"apiGroups": ["batch"], "resources": ["jobs", "cronjobs"], "verbs": ["get", "list", "watch"]},
+    {"apiGroups": [""], "resources": ["pods", "pods/log", "events"], "verbs": ["get", "list", "watch"]},
+)
+"""What it takes to look."""
+LAB_USERS = {"viewer": None, "backup-only": "backup", "nobody": None}
+"""Users that the demo lab has ready, whose API makes no service accounts: name → the namespace of their rights."""
+
+
+async def account(config: ClusterConfig, namespace: str, path: Path, user: str) -> Account:
+    """A service account like that user of the demo lab; on the demo lab, that user."""
+    rights = () if user == "nobody" else LOOK
+    try:
+        token = await new_token(config, namespace, rights)
+    except (SourceMissing, SourceGarbled):  # 404, in a server's words or another's
+        context = f"{user}@{current_context().partition('@')[2]}"
+        return Account(str(config.kubeconfig), context, LAB_USERS[user] or namespace)
+    return Account(str(kubeconfig_with(token, path)), None, namespace)
+
+
 def kubeconfig_with(token: str, path: Path) -> Path:
     """The same cluster, another user."""
     raw = yaml.safe_load(Path(KUBECONFIG).expanduser().read_text())
     chosen = next(one["context"] for one in raw["contexts"] if one["name"] == raw["current-context"])
-    chosen["user"] = "viewer"
-    raw["users"] = [{"name": "viewer", "user": {"token": token}}]
+    chosen["user"] = "tester"
+    raw["users"] = [{"name": "tester", "user": {"token": token}}]
     path.write_text(yaml.safe_dump(raw))
     path.chmod(0o600)
     return path
 
 
-async def viewer_token(config: ClusterConfig, namespace: str) -> str:
-    """A token of a new service account that may look at this namespace."""
-    rules = [
-        {"apiGroups": ["batch"], "resources": ["jobs", "cronjobs"], "verbs": ["get", "list", "watch"]},
-        {"apiGroups": [""], "resources": ["pods", "pods/log", "events"], "verbs": ["get", "list", "watch"]},
-    ]
-    subject = {"kind": "ServiceAccount", "name": "viewer", "namespace": namespace}
-    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "viewer"}
+def current_context() -> str:
+    return str(yaml.safe_load(Path(KUBECONFIG).expanduser().read_text())["current-context"])
+
+
+async def new_token(config: ClusterConfig, namespace: str, rights: Sequence[Mapping[str, object]]) -> str:
+    """A token of a new service account with these rights in this namespace."""
+    subject = {"kind": "ServiceAccount", "name": "tester", "namespace": namespace}
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "tester"}
     rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}"
     accounts = f"/api/v1/namespaces/{namespace}/serviceaccounts"
     asked: tuple[tuple[str, dict[str, object]], ...] = (
-        (accounts, {"kind": "ServiceAccount", "apiVersion": "v1", "metadata": {"name": "viewer"}}),
-        (f"{rbac}/roles", {"metadata": {"name": "viewer"}, "rules": rules}),
-        (f"{rbac}/rolebindings", {"metadata": {"name": "viewer"}, "subjects": [subject], "roleRef": role}),
-        (f"{accounts}/viewer/token", {"spec": {"expirationSeconds": 3600}}),
+        (accounts, {"kind": "ServiceAccount", "apiVersion": "v1", "metadata": {"name": "tester"}}),
+        (f"{rbac}/roles", {"metadata": {"name": "tester"}, "rules": list(rights)}),
+        (f"{rbac}/rolebindings", {"metadata": {"name": "tester"}, "subjects": [subject], "roleRef": role}),
+        (f"{accounts}/tester/token", {"spec": {"expirationSeconds": 3600}}),
     )
     answer = b""
     async with wire(config) as api:
