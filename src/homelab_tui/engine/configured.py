@@ -38,10 +38,15 @@ def poe_limits(config: Config, own_macs: frozenset[str], own_addresses: frozense
 
 
 def no_heartbeat(value: object) -> str | None:
-    """Why an answer of Prometheus means nothing; None when it does."""
-    if isinstance(value, MetricsSnapshot) and not value.heartbeat:
-        return "Prometheus answers, but has no kube-state-metrics series: is it scraped?"
-    return None
+    """Why an answer of Prometheus means nothing, or not everything; None when it can be taken at its word."""
+    if not isinstance(value, MetricsSnapshot):
+        return None
+    partial = f"its answer may be partial: {'; '.join(value.warnings)}" if value.warnings else None
+    if not value.heartbeat:
+        why = partial or "is it scraped?"
+        return f"Prometheus answers, but has no kube-state-metrics series: {why}"
+    # A failed Job that a store did not tell must not look like a green cluster.
+    return partial and f"Prometheus answers, but {partial}"
 
 
 def no_ports(value: object) -> str | None:

@@ -71,7 +71,8 @@ class Tombstones:
 
     def prune(self, told: Sequence[Reading[MetricsSnapshot]]) -> None:
         """Let go of what every Prometheus has been asked about since its deletion, and does not know any more."""
-        asked = [(reading.taken_at, reading.value) for reading in told if reading.problem is None]
+        # Half an answer (`missing`) does not say what is forgotten.
+        asked = [(r.taken_at, r.value) for r in told if r.problem is None and r.missing is None]
         times = [at for at, _ in asked if at is not None]
         if not self._since or len(times) < len(told):
             return
