@@ -65,6 +65,35 @@ async def test_a_job_that_was_replaced_by_another_of_its_name_is_not_deleted(
         assert (await kubernetes.get(PATH)).json()["metadata"]["uid"] == created.json()["metadata"]["uid"]
 
 
+async def test_a_job_that_changed_meanwhile_is_read_anew_and_asked_about_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with (
+        start_lab(ssh=False, snmp=False) as lab,
+        dashboard(lab, tmp_path, monkeypatch) as screen,
+        api(lab.sites["nuc"]) as kubernetes,
+    ):
+        await screen.go_to("jobs", JOB)
+        await until(lambda: "BackoffLimitExceeded" in screen.text_of(JOB))
+        await screen.press("d")
+        await screen.until_dialog("DeleteScreen")
+        first = screen.app.screen
+        touched = await kubernetes.patch(
+            PATH,
+            content=b'{"metadata": {"labels": {"touched": "yes"}}}',
+            headers={"Content-Type": "application/merge-patch+json"},
+        )
+        assert touched.status_code == 200, touched.text
+        await screen.press("right", "enter")
+        await until(lambda: "it was changed meanwhile" in screen.toasts)
+        await until(lambda: screen.dialog == "DeleteScreen" and screen.app.screen is not first)
+        assert (await kubernetes.get(PATH)).status_code == 200, "nothing is deleted on stale data"
+        await screen.pilot.pause()
+        await screen.press("right", "enter")
+        await until(lambda: "deleted (background)" in screen.toasts)
+        assert (await kubernetes.get(PATH)).status_code == 404
+
+
 async def test_clear_recovered_deletes_only_what_a_later_success_superseded(
     lab: DemoLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,6 +24,8 @@ class Result:
     detail: str
     proven: bool | None = None
     created: str | None = None
+    conflict: bool = False
+    """It was not done because the target had changed since it was read: look again, and ask again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,7 +212,7 @@ class CronJobActions:
                 return Result(cronjob.key, ok=True, changed=False, detail="was already gone")
             except SourceConflict as error:
                 detail = f"not changed: it changed meanwhile ({error}). Look again, then decide anew"
-                return Result(cronjob.key, ok=False, changed=False, detail=detail)
+                return Result(cronjob.key, ok=False, changed=False, detail=detail, conflict=True)
             return Result(cronjob.key, ok=True, changed=True, detail=done)
 
         return await self._operations.run(kind, f"cronjob:{cronjob.key}", stage, work)

@@ -222,7 +222,8 @@ async def _conflict(cluster: ActsOnJobs, job: Job, error: SourceConflict) -> Res
         why = f"it is {now.state.value} now, and was {job.state.value}"
     else:
         why = f"it was changed meanwhile ({error})"
-    return Result(name, ok=False, changed=False, detail=f"not changed: {why}. Look again, then decide anew")
+    detail = f"not changed: {why}. Look again, then decide anew"
+    return Result(name, ok=False, changed=False, detail=detail, conflict=True)
 
 
 def _ttl_change(job: Job, in_s: float, now: datetime) -> str:

@@ -187,7 +187,7 @@ class JobActions:
                 why = await self._what_changed(cluster, job, str(error))
                 if why is not None:
                     detail = f"not deleted: {why}. Look again, then decide anew"
-                    return Result(name, ok=False, changed=False, detail=detail)
+                    return Result(name, ok=False, changed=False, detail=detail, conflict=True)
                 deleted = False
             self._tombstones.add(job.id)
             if not deleted:

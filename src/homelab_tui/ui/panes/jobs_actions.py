@@ -181,8 +181,11 @@ class JobsActing(Pane):
             return replace(plan, commands=lab.kubectl.delete(go, propagation))
 
         propagation = await self.app.push_screen_wait(DeleteScreen(plan_for))
-        if propagation is not None:
-            await self.run_all(go, lambda job: lab.jobs.delete(job, propagation=propagation), rest, "deleted")
+        if propagation is None:
+            return
+        results = await self.run_all(go, lambda job: lab.jobs.delete(job, propagation=propagation), rest, "deleted")
+        if again := _conflicting(go, results):
+            self._delete(lab, again)
 
     # Expire, re-run, silence
 
@@ -203,7 +206,11 @@ class JobsActing(Pane):
         plan = lab.job_changes.plan_expire(go, in_s)
         patches = [(job, patch) for job in go if (patch := lab.job_changes.expire_patch(job, in_s)) is not None]
         plan = replace(plan, commands=lab.kubectl.patch_jobs(patches))
-        await self.confirm_and_run(plan, go, lambda job: lab.job_changes.expire(job, in_s), rest, "given an end")
+        results = await self.confirm_and_run(
+            plan, go, lambda job: lab.job_changes.expire(job, in_s), rest, "given an end"
+        )
+        if again := _conflicting(go, results):
+            self._expire(lab, again)
 
     def action_rerun_jobs(self) -> None:
         """Run the chosen Jobs once more."""
@@ -270,13 +277,15 @@ class JobsActing(Pane):
         suspend = not all(cronjob.suspended for cronjob in go)
         plan = lab.cronjobs.plan_suspend(go, suspend=suspend)
         plan = replace(plan, commands=lab.kubectl.patch_cronjobs(go, {"spec": {"suspend": suspend}}))
-        await self.confirm_and_run(
+        results = await self.confirm_and_run(
             plan,
             go,
             lambda cronjob: lab.cronjobs.set_suspended(cronjob, suspend=suspend),
             rest,
             "suspended" if suspend else "resumed",
         )
+        if again := _conflicting(go, results):
+            self._suspend(lab, again)
 
     def action_limit_cronjobs(self) -> None:
         """Set history limits and TTL of the chosen CronJobs."""
@@ -292,7 +301,16 @@ class JobsActing(Pane):
         go, rest = lab.cronjobs.sort_out(await asyncio.gather(*map(lab.cronjobs.resolve, cronjobs)))
         plan = lab.cronjobs.plan_limits(go, limits)
         plan = replace(plan, commands=lab.kubectl.patch_cronjobs(go, limits.patch))
-        await self.confirm_and_run(plan, go, lambda one: lab.cronjobs.set_limits(one, limits), rest, "changed")
+        results = await self.confirm_and_run(
+            plan, go, lambda one: lab.cronjobs.set_limits(one, limits), rest, "changed"
+        )
+        if again := _conflicting(go, results):
+            self._limit(lab, again)
+
+
+def _conflicting(targets: Sequence[T], results: Sequence[Result]) -> list[T]:
+    """Those that had changed since they were read (409): they are read anew, and the person is asked anew."""
+    return [target for target, result in zip(targets, results, strict=False) if result.conflict]
 
 
 def trigger_commands(lab: Lab, cronjobs: Sequence[CronJob]) -> tuple[str, ...]:
