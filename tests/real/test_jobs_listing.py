@@ -18,7 +18,7 @@ from homelab_tui.cli import main
 from homelab_tui.domain.jobs import CronJobSeries, JobSeries
 from tests.exposition import Exposed, expose, exposition
 from tests.labs import until
-from tests.real.prometheus_server import ScrapeJob, Settings, exporter, running
+from tests.real.prometheus_server import ScrapeJob, Settings, exporter, running, source
 from tests.real.test_prometheus import ECHO, KSM_TARGET, LONE, NEVER, NEVER_RUN, NOW, RECOVERED, SECOND_TARGET, SUCCESS
 
 Listing = Callable[[str], Awaitable[dict[str, Any]]]
@@ -179,6 +179,10 @@ async def test_runs_whose_jobs_are_gone_stay_in_the_history(listing: Listing, tm
             await until(are_gone, 30)
             assert await history() == whole
             assert (await asked(url, FAILED_RUNS))["b", "backup"] == 2
+            # An impatient reader: the server is told its limit in words that it takes.
+            async with source(url, read_timeout_s=1.5) as prometheus:
+                past = {(one.namespace, one.cronjob): one.runs for one in await prometheus.read_past()}
+            assert [one.result.value for one in past["b", "backup"]] == whole
 
 
 async def _is(read: Callable[[], Awaitable[list[str]]], wanted: list[str]) -> bool:

@@ -45,11 +45,11 @@ class Memory(Double):
 
 async def test_days_are_asked_for_once_and_then_what_is_new() -> None:
     memory = Memory()
-    async with prometheus(memory, read_timeout_s=2.0) as (source, _):
+    async with prometheus(memory, read_timeout_s=1.5) as (source, _):
         assert await source.read_past() == (THE_RUN,)
         assert await source.read_past() == (THE_RUN,)
     assert memory.windows == [15 * DAY_S, 600]
-    assert memory.limits == ["2s", "2s"], "the server is to give up when we do"
+    assert memory.limits == ["1500ms", "1500ms"], "the server is to give up when we do"
 
 
 async def test_a_server_that_refuses_so_long_a_look_is_asked_for_a_shorter_one() -> None:

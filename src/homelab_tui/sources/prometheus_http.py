@@ -78,7 +78,9 @@ class PrometheusHttp:
 
         `limit_s`: the server itself is to give up after that long.
         """
-        form = {"query": promql} | ({"timeout": f"{limit_s:g}s"} if limit_s is not None else {})
+        form = {"query": promql}
+        if limit_s is not None:
+            form["timeout"] = f"{int(limit_s * 1000)}ms"  # its durations know no fractions: "0.5s" is a bad one
         if not self._only_get and self._service is None:
             try:
                 return await self._ask("POST", "/api/v1/query", form)
