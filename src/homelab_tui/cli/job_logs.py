@@ -24,9 +24,13 @@ def logs(options: argparse.Namespace) -> int:
     """`homelab jobs logs JOB [--follow] [--container C] [--previous] [--tail N] [--output FILE]`."""
     if options.follow and (options.json or options.previous or options.container):
         raise UsageError("--follow goes with neither --json, --previous nor --container: it shows what is to come")
-    write = _into(options.output) if options.output else print_text
-    if options.follow:
-        return _follow(options, write)
+    with contextlib.ExitStack() as stack:
+        write = _into(options.output, stack) if options.output else print_text
+        return _follow(options, write) if options.follow else _show(options, write)
+
+
+def _show(options: argparse.Namespace, write: Callable[[str], None]) -> int:
+    """One log as it stands, else what was kept of it."""
 
     async def read(lab: Lab, job: Job) -> str:
         if not (options.container or options.previous or options.tail):
@@ -71,7 +75,7 @@ def _follow(options: argparse.Namespace, write: Callable[[str], None]) -> int:
     return run_with_lab(options.config, command)
 
 
-def _into(name: str) -> Callable[[str], None]:
+def _into(name: str, stack: contextlib.ExitStack) -> Callable[[str], None]:
     """Writes to a new private file, made with the first line. Raises: UsageError where something is there already."""
     path = Path(name).expanduser()
     if os.path.lexists(path):
@@ -81,9 +85,9 @@ def _into(name: str) -> Callable[[str], None]:
     def write(text: str) -> None:
         nonlocal file
         if file is None:
-            file = _created(path)
+            file = stack.enter_context(_created(path))
             tell(f"homelab: writing to {path}")
-        print(text, file=file, flush=True)
+        print(text.removesuffix("\n"), file=file, flush=True)
 
     return write
 
