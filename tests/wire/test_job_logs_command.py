@@ -85,7 +85,15 @@ async def test_a_run_is_followed_to_its_end_and_the_status_is_how_it_ended(homel
         assert out.splitlines()[-1] == "── nuc/db/migrate-0042 failed: BackoffLimitExceeded ──"
 
 
-@pytest.mark.parametrize("more", [("--json",), ("--previous",), ("--container", "c")])
-async def test_what_cannot_be_followed_is_bad_usage(more: tuple[str, ...], homelab: Callable[..., Run]) -> None:
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--follow", "--json"),
+        ("--follow", "--previous"),
+        ("--follow", "--container", "c"),
+        ("--output", "never-made.log", "--json"),
+    ],
+)
+async def test_what_does_not_go_together_is_bad_usage(options: tuple[str, ...], homelab: Callable[..., Run]) -> None:
     async with start_lab(ssh=False, snmp=False) as lab:
-        assert (await homelab(lab)("logs", "db/migrate-0042", "--follow", *more))[0] == 2
+        assert (await homelab(lab)("logs", "db/migrate-0042", *options))[0] == 2

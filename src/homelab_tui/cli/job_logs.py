@@ -24,6 +24,8 @@ def logs(options: argparse.Namespace) -> int:
     """`homelab jobs logs JOB [--follow] [--container C] [--previous] [--tail N] [--output FILE]`."""
     if options.follow and (options.json or options.previous or options.container):
         raise UsageError("--follow goes with neither --json, --previous nor --container: it shows what is to come")
+    if options.output and options.json:
+        raise UsageError("--output is a log in a file, --json a document on stdout: give one of them")
     with contextlib.ExitStack() as stack:
         write = _into(options.output, stack) if options.output else print_text
         return _follow(options, write) if options.follow else _show(options, write)
