@@ -77,9 +77,9 @@ class Crowd:
         self.cronjobs: dict[str, dict[str, Any]] = {}
         for number in range(cronjobs):
             self._add_cronjob(number)
-        for number in range(jobs):
-            job = self._finished(number)
-            self.jobs[job["metadata"]["name"]] = job
+        made = [self._finished(number) for number in range(jobs)]
+        # An API server lists by name.
+        self.jobs = {job["metadata"]["name"]: job for job in sorted(made, key=lambda job: str(job["metadata"]["name"]))}
 
     def next_version(self) -> str:
         """Another resourceVersion."""

@@ -58,7 +58,7 @@ def lab_of(source: AlertmanagerSource, tmp_path: Path) -> tuple[Lab, FakePrometh
     alert = Alert("KubeJobFailed", "backup", "restic-1", AlertState.FIRING)
     prometheus.snapshot = MetricsSnapshot("nuc", alerts=(alert, replace(alert, job_name="other")))
     cluster = FakeCluster()
-    cluster.add(JOB, replace(JOB, id=replace(JOB.id, name="other"), uid="u2"))
+    cluster.add(JOB, replace(JOB, id=JOB.id._replace(name="other"), uid="u2"))
     config = Config(alertmanagers=(AlertmanagerConfig("", name="main"),))
     sources = Sources(FakeSsh(), clusters=(cluster,), prometheus=(prometheus,), alertmanagers=(source,))
     return Lab(config, sources, tmp_path / "state"), prometheus

@@ -259,3 +259,37 @@ async def test_one_look_notes_what_it_may_not_see_and_fails_without_jobs() -> No
     cluster.forbidden["cronjobs"] = SourceRefused("may not list")
     with pytest.raises(SourceRefused):
         await read_cluster(cluster)
+
+
+async def test_a_list_that_is_read_again_keeps_what_did_not_change(rig: Rig) -> None:
+    rig.cluster.add(failed_job("a", "u1"), failed_job("b", "u2"))
+    rig.start()
+    await until(lambda: rig.names == {"a", "b"})
+    before = {job.id.name: job for job in rig.now.value.jobs} if rig.now.value else {}
+    again = replace(failed_job("b", "u2"), state=JobState.RUNNING)
+    rig.cluster.feed.put_nowait(Watched((failed_job("a", "u1"), again, failed_job("c", "u3")), is_list=True))
+    await until(lambda: rig.names == {"a", "b", "c"})
+    after = {job.id.name: job for job in rig.now.value.jobs} if rig.now.value else {}
+    assert after["a"] is before["a"], "who merges it sees at a glance that nothing happened"
+    assert after["b"] == again
+
+
+async def test_a_new_failure_is_hurried_and_nothing_else() -> None:
+    hurried: list[int] = []
+    cluster, published = FakeCluster(), list[Reading[ClusterJobs]]()
+    cluster.add(replace(failed_job("a", "u1"), state=JobState.RUNNING))
+    watcher = ClusterWatcher(cluster, published.append, FakeClock(), hurry=lambda: hurried.append(len(published)))
+    task = asyncio.create_task(watcher.run())
+    try:
+        await until(lambda: published and published[-1].value is not None)
+        cluster.feed.put_nowait(Watched((replace(failed_job("b", "u2"), state=JobState.RUNNING),)))
+        await until(lambda: published[-1].value is not None and len(published[-1].value.jobs) == 2)
+        assert hurried == []
+        cluster.feed.put_nowait(Watched((failed_job("a", "u1"),)))
+        await until(lambda: hurried)
+        told = published[hurried[0] - 1].value
+        assert told is not None
+        assert [job.state for job in told.jobs if job.id.name == "a"] == [JobState.FAILED], "told before it is hurried"
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

@@ -196,7 +196,7 @@ async def test_failing_is_taken_before_failed_and_so_outlives_the_pods(tmp_path:
 async def test_what_had_failed_before_we_looked_and_what_succeeds_is_not_taken(tmp_path: Path) -> None:
     async with running(tmp_path, JOB) as rig:
         rig.cluster.feed.put_nowait(Watched((JOB, replace(JOB, uid="u2", state=JobState.COMPLETE))))
-        rig.cluster.feed.put_nowait(Watched((replace(JOB, uid="u3", id=replace(JOB.id, name="new")),)))
+        rig.cluster.feed.put_nowait(Watched((replace(JOB, uid="u3", id=JOB.id._replace(name="new")),)))
         await until(lambda: rig.box.find("backup/new"))
         assert rig.kept() is None
 

@@ -17,9 +17,9 @@ from homelab_tui.domain.jobs import Job, JobPod, JobState
 from homelab_tui.domain.nodes import KubeNode
 from homelab_tui.sources import kube_resources
 from homelab_tui.sources.kube_hosts import quantity
+from homelab_tui.sources.kube_lists import Resource
 from homelab_tui.sources.kube_manifests import MASK, readable_yaml
 from homelab_tui.sources.kube_objects import moment, moment_in_name, oldest_first
-from homelab_tui.sources.kube_watch import Resource
 
 JOBS = kube_resources.jobs("lab")
 ALL: dict[str, Resource[Any]] = {

@@ -73,7 +73,7 @@ steps = st.tuples(
 def test_merging_on_gives_what_merging_anew_gives(
     history: list[tuple[ClusterJobs | None, MetricsSnapshot | None, set[str], int, float]],
 ) -> None:
-    merger = JobsMerger()
+    merger, in_parts = JobsMerger(), JobsMerger()
     now = NOW
     for kube, snapshot, tombstones, minutes, refresh_s in history:
         now += timedelta(minutes=minutes)
@@ -81,6 +81,11 @@ def test_merging_on_gives_what_merging_anew_gives(
         view = merger.merge(*arguments)
         assert view == merge(*arguments)
         _assert_in_families(view)
+        piece = in_parts.merge(*arguments, most=1)
+        while not in_parts.is_settled:
+            _assert_in_families(piece)
+            piece = in_parts.merge(*arguments, most=1)
+        assert piece == view, "a part at a time it comes to the same"
 
 
 def _assert_in_families(view: JobsView) -> None:
@@ -200,3 +205,12 @@ def _by_cronjob(view: JobsView) -> dict[str, FamilyRows]:
 
 def _merged(merger: JobsMerger, cluster: ClusterJobs) -> JobsView:
     return merger.merge([cluster], [], (), NOW, 5.0, next_run)
+
+
+def test_a_part_at_a_time_what_failed_comes_first() -> None:
+    jobs = [job(f"lone-{number}") for number in range(50)] + [job("bad", JobState.FAILED)]
+    merger = JobsMerger()
+    view = merger.merge([nuc(*jobs)], [], (), NOW, 5.0, next_run, most=10)
+    assert not merger.is_settled
+    assert 1 <= len(view.jobs) <= 10
+    assert view.jobs[0].id.name == "bad"

@@ -16,7 +16,7 @@ from homelab_tui.domain.errors import (
     SourceTimeout,
 )
 from homelab_tui.domain.jobs import Alert, AlertState
-from homelab_tui.sources.prometheus_answers import alerts, moment, vector, version
+from homelab_tui.sources.prometheus_answers import alerts, in_pieces, moment, vector, version
 from homelab_tui.sources.prometheus_errors import refusal
 
 
@@ -234,3 +234,43 @@ def test_what_is_no_time_is_none(number: float | None) -> None:
 
 def test_a_time_is_aware_utc() -> None:
     assert moment(1.7e9) == datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
+
+
+def large(count: int = 3000, **envelope: object) -> bytes:
+    """An answer as servers write it, without a blank; and labels that look like the end of a series."""
+    trap = ',{"metric":{"__name__":"trap"},"value":[1,"1"]}'
+    result = [
+        {"metric": {"__name__": "kube_job_info", "job_name": f"job-{number}", "pod": trap}, "value": [number, "1"]}
+        for number in range(count)
+    ]
+    data = {"resultType": "vector", "result": result}
+    return json.dumps({"status": "success", "data": data, **envelope}, separators=(",", ":")).encode()
+
+
+def test_in_pieces_it_is_the_same_vector() -> None:
+    body = large(warnings=["one store is away"])
+    pieces = list(in_pieces(body))
+    assert len(pieces) > 3
+    assert [sample for piece in pieces for sample in piece.samples] == vector(body).samples
+    assert [warning for piece in pieces for warning in piece.warnings] == ["one store is away"]
+
+
+def test_a_server_that_writes_blanks_is_understood_at_once() -> None:
+    body = json.dumps(json.loads(large())).encode()
+    [piece] = in_pieces(body)
+    assert piece.samples == vector(large()).samples
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        large()[:-200],
+        large().replace(b'"job-7"', b'"job-7'),
+        large().replace(b'"job-2990"', b'"job-2990'),
+        large().replace(b'"resultType":"vector"', b'"resultType":"matrix"'),
+        large().replace(b'"status":"success"', b'"status":"error"'),
+    ],
+)
+def test_what_is_no_vector_is_none_in_pieces_either(body: bytes) -> None:
+    with pytest.raises(SourceGarbled):
+        list(in_pieces(body))

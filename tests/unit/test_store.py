@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -162,3 +163,43 @@ def test_entries_keep_their_places() -> None:
     assert entry(pairs, "b") == 2
     assert entry(pairs, "x") is None
     assert reading_of((), "x") == Reading()
+
+
+async def test_what_is_derived_in_parts_is_told_to_its_end() -> None:
+    left = [3]
+
+    def derive(state: LabState) -> LabState:
+        left[0] = max(0, left[0] - 1)
+        return replace(state, unfinished=(f"{left[0]} left",))
+
+    store = Store(LabState(), derive, lambda: not left[0])
+    told: list[LabState] = []
+    store.subscribe(told.append)
+    store.update(nodes=(NODE,))
+    await until(lambda: told and told[-1].unfinished == ("0 left",))
+    await settled()
+    assert [state.unfinished for state in told] == [("1 left",), ("0 left",)]
+
+
+def test_who_needs_everything_gets_it_at_once() -> None:
+    left = [3]
+
+    def derive(state: LabState) -> LabState:
+        left[0] -= 1
+        return replace(state, unfinished=(f"{left[0]} left",))
+
+    assert Store(LabState(), derive, lambda: not left[0]).settled().unfinished == ("0 left",)
+
+
+async def test_in_a_hurry_it_does_not_wait_for_what_else_may_come() -> None:
+    store, loop = Store(LabState()), asyncio.get_running_loop()
+    told_at: list[float] = []
+    store.subscribe(lambda _state: told_at.append(loop.time()))
+    for number in range(6):
+        store.update(unfinished=(str(number),))
+        if number:
+            store.hurry()
+        await until(lambda wanted=number + 1: len(told_at) == wanted)  # type: ignore[misc]
+    pauses = [later - earlier for earlier, later in pairwise(told_at)]
+    assert min(pauses) < 0.045, "the least time between two tellings is 50 ms where nobody hurries"
+    assert min(pauses) >= 0.019

@@ -161,7 +161,7 @@ async def test_a_thousand_jobs_come_in_pages() -> None:
         assert len({job.uid for job in jobs}) == len(jobs) > 1000
         asked = [path for _, path in lab.sites["nuc"].kubernetes.requests if "/jobs" in path]
         assert len(asked) >= 3
-        assert all("limit=500" in path for path in asked)
+        assert all("limit=250" in path for path in asked)
         assert sum("continue=" in path for path in asked) == len(asked) - 1
 
 

@@ -164,7 +164,7 @@ async def test_a_list_that_expires_between_its_pages_starts_again(tmp_path: Path
 
     async with api(answer) as hostile, source(write_kubeconfig(tmp_path, hostile.url)) as lab:
         assert [found.id.name for found in await lab.list_jobs()] == ["first-2", "second"]
-        assert all(request.query["limit"] == "500" for request in hostile.requests)
+        assert all(request.query["limit"] == "250" for request in hostile.requests)
 
 
 async def test_a_server_that_repeats_a_page_for_ever_is_left(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from homelab_tui.cli.collecting import collect_seldom, keep_for_good
 from homelab_tui.cli.loops import run_to_end
 from homelab_tui.cli.output import Exit, fail, tell
 from homelab_tui.cli.session import configuration, start_log
@@ -12,6 +13,7 @@ from homelab_tui.config.model import Config
 
 if TYPE_CHECKING:
     from homelab_tui.engine.lab import Lab
+    from homelab_tui.sources.kube_resolving import ResolvesAccess
 
 
 _SWITCH_S = 0.001
@@ -19,34 +21,53 @@ _SWITCH_S = 0.001
 
 def run(options: argparse.Namespace) -> int:
     """Open the dashboard on the configuration."""
+    from homelab_tui.sources.kube_resolving import Apart  # light: it starts what is not
+
     config = configuration(options.config)
-    return show(config, lambda: config)
+    return show(config, lambda: config, accesses=Apart(config.clusters) if _has_terminal() else None)
 
 
-def show(config: Config, settled: Callable[[], Config], leaving: Callable[[], None] = lambda: None) -> int:
+def show(
+    config: Config,
+    settled: Callable[[], Config],
+    leaving: Callable[[], None] = lambda: None,
+    accesses: "ResolvesAccess | None" = None,
+) -> int:
     """Open the dashboard, and close its lab with care when the person leaves.
 
     `config`: what the frame is painted with; `settled` is called after the first paint, in a thread, and may wait for
     the configuration of the lab itself. Raises what `settled` raises, once the terminal is back.
-    `leaving` is called when the person leaves and no operation needs the world any more.
+    `leaving` is called when the person leaves and no operation needs the world any more. `accesses`: see `build_lab`.
     """
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not _has_terminal():
         return fail(
             "the dashboard needs a terminal; `homelab --help` lists what works without", Exit.USAGE, as_json=False
         )
     start_log()
     # A dozen threads that log in must not keep the one that draws waiting for 5 ms each.
     sys.setswitchinterval(_SWITCH_S)
-    return run_to_end(_show(config, settled, leaving))
+    collect_seldom()
+    return run_to_end(_show(config, settled, leaving, accesses))
 
 
-async def _show(config: Config, settled: Callable[[], Config], leaving: Callable[[], None]) -> int:
+def _has_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+async def _show(
+    config: Config,
+    settled: Callable[[], Config],
+    leaving: Callable[[], None],
+    accesses: "ResolvesAccess | None",
+) -> int:
     from homelab_tui.ui.app import HomelabApp  # Textual: only for the dashboard
 
     def open_lab() -> "Lab":
         from homelab_tui.wiring import build_lab  # names every source: not before the first paint
 
-        return build_lab(settled())
+        lab = build_lab(settled(), accesses=accesses)
+        keep_for_good()  # by now nearly everything that lasts is imported
+        return lab
 
     app = HomelabApp(config, open_lab, leaving)
     status = await app.run_async()

@@ -47,8 +47,8 @@ _NEXT_RUN_AT, _VERDICT, _FAILED_JOBS, _HISTORY, _CRONJOB_SEEN_BY = (
 )
 
 
-JobSortKey = tuple[int, float, str, str, str]
-"""Rank of the state; for failed Jobs, newest first; cluster, namespace, name."""
+JobSortKey = tuple[int, float, JobId]
+"""Rank of the state; for failed Jobs, newest first; then by name."""
 _RANKS = {JobState.FAILED: 0, JobState.FAILING: 1, JobState.RUNNING: 2}
 
 
@@ -56,7 +56,7 @@ def job_order(job: Job) -> JobSortKey:
     """Failed Jobs first, the newest of them first; then failing, running, the rest."""
     rank = _RANKS.get(job.state, 3)
     since = job.failed_at or job.started_at or job.scheduled_at or job.created_at if rank == 0 else None
-    return (rank, -since.timestamp() if since is not None else 0.0, job.id.cluster, job.id.namespace, job.id.name)
+    return (rank, -since.timestamp() if since is not None else 0.0, job.id)
 
 
 class Known(NamedTuple):  # ten thousand of them are made in one go, and a tuple is made in half the time

@@ -32,6 +32,11 @@ class JobsMerger:
         self._cronjobs: Ordered[_CronJobSortKey, CronJob] = Ordered(_cronjob_order)
         self._view = JobsView()
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether the last view says all that was told."""
+        return all(rows.is_settled for rows in self._clusters.values())
+
     def merge(
         self,
         clusters: Sequence[ClusterJobs],
@@ -42,10 +47,15 @@ class JobsMerger:
         next_run: NextRun | None = None,
         *,
         taken_at: Mapping[str, datetime] = _NEVER,
+        most: int | None = None,
     ) -> JobsView:
-        """The rows of the Jobs pane; the arguments are those of `merge`."""
+        """The rows of the Jobs pane; the other arguments are those of `merge`.
+
+        `most`: about how many Jobs of a cluster are judged in this call. While that leaves some, `is_settled` is
+        False, and the next call goes on with them.
+        """
         try:
-            return self._merge(clusters, snapshots, frozenset(tombstones), now, refresh_s, next_run, taken_at)
+            return self._merge(clusters, snapshots, frozenset(tombstones), now, refresh_s, next_run, taken_at, most)
         except BaseException:
             self._forget()  # what was half taken in must not be what the next time builds on
             raise
@@ -59,6 +69,7 @@ class JobsMerger:
         refresh_s: float,
         next_run: NextRun | None,
         taken_at: Mapping[str, datetime],
+        most: int | None,
     ) -> JobsView:
         names = dict.fromkeys([cluster.cluster for cluster in clusters] + [snap.cluster for snap in snapshots])
         deltas = [Delta(list(rows.families())) for name, rows in self._clusters.items() if name not in names]
@@ -67,7 +78,7 @@ class JobsMerger:
         for name, rows in self._clusters.items():
             told = tuple(snap for snap in snapshots if snap.cluster == name)
             at = min(now, taken_at.get(name, now))
-            deltas.append(rows.update(kubernetes.get(name), told, hidden, Moment(at, refresh_s, next_run)))
+            deltas.append(rows.update(kubernetes.get(name), told, hidden, Moment(at, refresh_s, next_run), most))
         if any(deltas):
             self._view = self._changed(deltas)
         return self._view

@@ -6,7 +6,7 @@ the screen follow 50 changes a second on a small machine (see `bench`).
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import filterfalse
+from itertools import chain, filterfalse
 from typing import TypeVar
 
 from homelab_tui.domain.job_families import FOR_EVER, Family, FamilyRows, Known, Moment, rows
@@ -19,6 +19,7 @@ from homelab_tui.domain.jobs import (
     Job,
     JobPod,
     JobSeries,
+    JobState,
     MetricsSnapshot,
 )
 from homelab_tui.domain.state import ClusterJobs
@@ -29,6 +30,7 @@ Key = tuple[str, str]
 """(namespace, name)."""
 FamilyKey = tuple[str, str, str]
 """(namespace, CronJob, "") or, for a stand-alone Job, (namespace, "", its name)."""
+_FAILED = (JobState.FAILED, JobState.FAILING)
 _URGENCY = {AlertState.FIRING: 0, AlertState.PENDING: 1, AlertState.SILENCED: 2, AlertState.INHIBITED: 3}
 
 
@@ -61,7 +63,7 @@ class ClusterRows:
         # What Kubernetes says. Objects are told apart by identity; holding them here keeps their ids from being reused.
         self._objects: dict[int, Job] = {}
         self._names: dict[Key, Job] = {}
-        self._members: dict[FamilyKey, dict[int, Job]] = {}
+        self._members: dict[FamilyKey, list[Job]] = {}
         self._cronjobs: dict[Key, CronJob] = {}
         self._pods: dict[str | Key, list[JobPod]] = {}
         # What Prometheus says.
@@ -70,10 +72,16 @@ class ClusterRows:
         self._cronjob_series: dict[Key, CronJobSeries] = {}
         self._pasts: dict[Key, CronJobPast] = {}
         self._alerts: dict[Key, Alert] = {}
-        self._dirty: set[FamilyKey] = set()
+        self._dirty: dict[FamilyKey, None] = {}
+        """Families to judge anew, in this order."""
         self._is_fresh = True
         self._stable_until = FOR_EVER
         """Before this, no family changes by time alone. A family that has gone may have left it too early."""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every family has been judged since it changed."""
+        return not self._dirty
 
     def families(self) -> Iterable[FamilyRows]:
         """Every family, in no order; one that did not change is the same object."""
@@ -85,8 +93,12 @@ class ClusterRows:
         snapshots: tuple[MetricsSnapshot, ...],
         tombstones: frozenset[str],
         moment: Moment,
+        most: int | None = None,
     ) -> Delta:
-        """Take in what both worlds say now; returns which rows changed."""
+        """Take in what both worlds say now; returns which rows changed.
+
+        `most`: about how many Jobs are judged now. The others keep their rows, or have none yet, until the next call.
+        """
         last, before = self._moment, self._rows
         if last is None or (last.refresh_s, last.next_run) != (moment.refresh_s, moment.next_run):
             self._forget()
@@ -99,14 +111,14 @@ class ClusterRows:
         self._moment = moment
         now = moment.now
         if last is not None and now < last.now:
-            self._dirty.update(self._rows)
+            self._dirty |= dict.fromkeys(self._rows)
         elif self._stable_until <= now:
-            self._dirty.update(key for key, row in self._rows.items() if row.stable_until <= now)
+            self._dirty |= {key: None for key, row in self._rows.items() if row.stable_until <= now}
             # Those are judged anew below, and bring their own next change.
             later = (row.stable_until for row in self._rows.values() if row.stable_until > now)
             self._stable_until = min(later, default=FOR_EVER)
         forgotten = [] if before is self._rows else list(before.values())
-        delta = self._judge(moment)
+        delta = self._judge(moment, most)
         return Delta(forgotten + delta.gone, delta.came)
 
     # -- Kubernetes ---------------------------------------------------------------------------------------------------
@@ -139,7 +151,7 @@ class ClusterRows:
         for job in replaced:
             key, family = _key(job), _family_of(job)
             self._objects[id(job)] = job
-            self._members.setdefault(family, {})[id(job)] = job
+            self._members.setdefault(family, []).append(job)
             self._names[key] = job
             if not fresh:
                 self._touch(key, family)
@@ -148,7 +160,8 @@ class ClusterRows:
         key, family = _key(job), _family_of(job)
         del self._objects[id(job)]
         members = self._members[family]
-        del members[id(job)]
+        # By identity: two states of one Job may be equal.
+        del members[next(place for place, member in enumerate(members) if member is job)]
         if not members:
             del self._members[family]
         if self._names.get(key) is job:
@@ -157,7 +170,7 @@ class ClusterRows:
 
     def _take_cronjobs(self, cronjobs: Iterable[CronJob]) -> None:
         there = {(cronjob.namespace, cronjob.name): cronjob for cronjob in cronjobs}
-        self._dirty.update((namespace, name, "") for namespace, name in _changed(self._cronjobs, there))
+        self._dirty |= {(*name, ""): None for name in _changed(self._cronjobs, there)}
         self._cronjobs = there
 
     def _take_pods(self, pods: Iterable[JobPod]) -> None:
@@ -172,7 +185,7 @@ class ClusterRows:
         if changed:
             for job in self._objects.values():
                 if (job.uid is not None and job.uid in changed) or _key(job) in changed:
-                    self._dirty.add(_family_of(job))
+                    self._dirty[_family_of(job)] = None
 
     # -- Prometheus ---------------------------------------------------------------------------------------------------
 
@@ -181,12 +194,15 @@ class ClusterRows:
         if len(before) == len(snapshots) and all(old is new for old, new in zip(before, snapshots, strict=True)):
             return
         self._snapshots = snapshots
-        self._take_series(_first(((job.namespace, job.name), job) for snap in snapshots for job in snap.jobs))
+        if len(before) != len(snapshots) or any(
+            old.jobs is not new.jobs for old, new in zip(before, snapshots, strict=True)
+        ):
+            self._take_series(_first(((job.namespace, job.name), job) for snap in snapshots for job in snap.jobs))
         cronjobs = _first(((job.namespace, job.name), job) for snap in snapshots for job in snap.cronjobs)
-        self._dirty.update((namespace, name, "") for namespace, name in _changed(self._cronjob_series, cronjobs))
+        self._dirty |= {(*name, ""): None for name in _changed(self._cronjob_series, cronjobs)}
         self._cronjob_series = cronjobs
         pasts = _first(((past.namespace, past.cronjob), past) for snap in snapshots for past in snap.past)
-        self._dirty.update((namespace, name, "") for namespace, name in _changed(self._pasts, pasts))
+        self._dirty |= {(*name, ""): None for name in _changed(self._pasts, pasts)}
         self._pasts = pasts
         alerts = _most_pressing(alert for snap in snapshots for alert in snap.alerts or ())
         changed: Collection[Key] = () if self._is_fresh else _changed(self._alerts, alerts)
@@ -200,7 +216,7 @@ class ClusterRows:
             old, new = before.get(key), series.get(key)
             if old is not None:
                 self._series_members[_family_of_series(old)].discard(key)
-                self._dirty.add(_family_of_series(old))
+                self._dirty[_family_of_series(old)] = None
             if new is not None:
                 self._series_members.setdefault(_family_of_series(new), set()).add(key)
             if not self._is_fresh:
@@ -219,22 +235,31 @@ class ClusterRows:
     def _touch(self, key: Key, family: FamilyKey | None = None) -> None:
         """Something about the Job of this name changed: its family in either world has to be judged anew."""
         if family is not None:
-            self._dirty.add(family)
+            self._dirty[family] = None
         job = self._names.get(key)
         if job is not None:
-            self._dirty.add(_family_of(job))
+            self._dirty[_family_of(job)] = None
         series = self._series.get(key)
         if series is not None:
-            self._dirty.add(_family_of_series(series))
+            self._dirty[_family_of_series(series)] = None
 
-    def _judge(self, moment: Moment) -> Delta:
+    def _all(self) -> dict[FamilyKey, None]:
+        """Every family, those that failed first: they are what is waited for."""
+        failed = [_family_of(job) for job in self._objects.values() if job.state in _FAILED]
+        owners = chain(self._cronjobs, self._cronjob_series)
+        others = chain(self._members, self._series_members, ((*owner, "") for owner in owners))
+        return dict.fromkeys(chain(failed, others))
+
+    def _judge(self, moment: Moment, most: int | None) -> Delta:
         if self._is_fresh:
-            owners = self._cronjobs.keys() | self._cronjob_series.keys()
-            self._dirty = self._members.keys() | self._series_members.keys() | {(*owner, "") for owner in owners}
+            self._dirty = self._all()
             self._is_fresh = False
-        dirty, self._dirty = self._dirty, set()
-        delta = Delta()
-        for key in dirty:
+        delta, judged = Delta(), 0
+        for key in tuple(self._dirty):
+            if most is not None and judged >= most:
+                break
+            del self._dirty[key]
+            judged += 1 + len(self._members.get(key, ()))
             before = self._rows.pop(key, None)
             after = rows(self._family(key), moment)
             if after.jobs or after.cronjob is not None:
@@ -253,7 +278,7 @@ class ClusterRows:
 
     def _family(self, key: FamilyKey) -> Family:
         namespace, cronjob, _ = key
-        members = [self._known(job) for job in self._members.get(key, {}).values()]
+        members = [self._known(job) for job in self._members.get(key, ())]
         members += [
             Known(None, self._series[name], self._alerts.get(name))
             for name in self._series_members.get(key, ())

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from homelab_tui.domain.errors import HomelabError, SourceError, SourceTimeout
-from homelab_tui.domain.jobs import CronJob, Job, JobPod
+from homelab_tui.domain.jobs import CronJob, Job, JobPod, JobState
 from homelab_tui.domain.nodes import KubeNode
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import ClusterJobs
@@ -19,7 +19,10 @@ from homelab_tui.engine.ports import Clock, ReadsJobs
 log = logging.getLogger(__name__)
 _CEILING_S = 15.0
 _PUBLISH_S = 0.05
-_AT_ONCE_S = 0.005
+_HURRY_S = 0.02
+_AT_ONCE_S = 0.001
+_COMPARED_AT_ONCE = 1000
+_FAILED = (JobState.FAILED, JobState.FAILING)
 
 
 class _HasUid(Protocol):
@@ -56,14 +59,17 @@ class ClusterWatcher:
         heartbeat_s: float = 1.5,
         first_pause_s: float = 0.5,
         on_jobs: Callable[[Watched[Job]], None] | None = None,
+        hurry: Callable[[], None] = lambda: None,
     ) -> None:
-        """`on_jobs` is told every step of the watch of Jobs."""
+        """`on_jobs` is told every step of the watch of Jobs; `hurry` is called after a new failure was published."""
         self.source = source
         self._publish = publish
         self._clock = clock
         self._heartbeat_s = heartbeat_s
         self._first_pause_s = first_pause_s
         self._on_jobs = on_jobs
+        self._hurry = hurry
+        self._is_urgent = False
         self._reading: Reading[ClusterJobs] = Reading()
         self._jobs: dict[str, Job] | None = None
         self._cronjobs: dict[str, CronJob] | None = None
@@ -102,6 +108,10 @@ class ClusterWatcher:
         async for step in self.source.watch_jobs():
             if self._on_jobs is not None:
                 self._on_jobs(step)
+            known = self._jobs or {}
+            self._is_urgent |= any(
+                job.state in _FAILED and _differs(known.get(job.uid or ""), job) for job in step.items
+            )
             yield step
 
     async def _keep(
@@ -120,7 +130,7 @@ class ClusterWatcher:
             problem, timed_out = None, False
             try:
                 async for step in watch():
-                    objects = _applied(objects, step)
+                    objects = await _applied(objects, step)
                     apply(objects)
                     self._value = None
                     self._recovered(what)
@@ -185,10 +195,13 @@ class ClusterWatcher:
         self._nodes = objects
 
     def _changed(self) -> None:
-        """Publish at once after a quiet time, else 50 ms after the last time, with whatever arrives until then."""
+        """Publish at once after a quiet time or a new failure, else 50 ms after the last time with what comes then."""
+        if self._timer is not None and self._is_urgent:
+            self._timer.cancel()
+            self._timer = None
         if self._timer is None:
             loop = asyncio.get_running_loop()
-            at = max(loop.time() + _AT_ONCE_S, self._published_at + _PUBLISH_S)
+            at = max(loop.time() + _AT_ONCE_S, self._published_at + (_HURRY_S if self._is_urgent else _PUBLISH_S))
             self._timer = loop.call_at(at, self._publish_now)
 
     def _publish_now(self) -> None:
@@ -214,6 +227,9 @@ class ClusterWatcher:
                 self._reading = replace(before, problem=None, next_try_at=None, timed_out=False)
         self._failures = 0
         self._publish(self._reading)
+        if self._is_urgent:
+            self._is_urgent = False
+            self._hurry()
 
     def _current(self) -> ClusterJobs | None:
         """What is known now; the same object as long as nothing changed. None before the first lists."""
@@ -236,16 +252,32 @@ def _same(old: tuple[E, ...], new: tuple[E, ...]) -> tuple[E, ...]:
     return old if old == new else new
 
 
-def _applied(objects: dict[str, T], step: Watched[T]) -> dict[str, T]:
+def _differs(before: Job | None, now: Job) -> bool:
+    return before is None or before.state is not now.state
+
+
+async def _applied(objects: dict[str, T], step: Watched[T]) -> dict[str, T]:
     """The objects by uid after one step of the watch."""
     if step.is_list:
-        return {item.uid: item for item in step.items if item.uid}
+        return await _listed(objects, step.items)
     for item in step.items:
         if item.uid:
             objects[item.uid] = item
     for uid in step.gone:
         objects.pop(uid, None)
     return objects
+
+
+async def _listed(before: dict[str, T], items: tuple[T, ...]) -> dict[str, T]:
+    """The items by uid; what is as it was stays the same object, so that nobody has to look into it."""
+    found: dict[str, T] = {}
+    for count, item in enumerate(items, 1):
+        if item.uid:
+            old = before.get(item.uid)
+            found[item.uid] = old if old is not None and old == item else item
+        if before and count % _COMPARED_AT_ONCE == 0:
+            await asyncio.sleep(0)
+    return found
 
 
 async def read_cluster(source: ReadsJobs) -> ClusterJobs:

@@ -74,8 +74,12 @@ class Silences:
         return found
 
 
+_MOST_AT_ONCE = 500
+"""Jobs that are judged in one go: some 15 ms, in which no key is answered."""
+
+
 class Derivation:
-    """Fills in the derived parts of a state."""
+    """Fills in the derived parts of a state; of very much news a part at a time (see `is_settled`)."""
 
     def __init__(
         self,
@@ -100,6 +104,11 @@ class Derivation:
         self._inputs: tuple[object, ...] = ()
         self._held: tuple[object, ...] = ()
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether the last state says all that follows; until then it is to be called again."""
+        return self._merger.is_settled
+
     def __call__(self, state: LabState) -> LabState:
         """The state with `jobs` and `node_views` as they follow from the rest, now."""
         now = self._clock.now()
@@ -122,10 +131,17 @@ class Derivation:
         hidden = self._tombstones.names
         tick = int(now.timestamp() / self._refresh_s)
         inputs = (*map(id, clusters), None, *map(id, snapshots), None, hidden, tick)
-        if inputs == self._inputs:
+        if inputs == self._inputs and self._merger.is_settled:
             return state.jobs
         view = self._merger.merge(
-            clusters, snapshots, hidden, now, self._refresh_s, next_run, taken_at=self._taken_at(state)
+            clusters,
+            snapshots,
+            hidden,
+            now,
+            self._refresh_s,
+            next_run,
+            taken_at=self._taken_at(state),
+            most=_MOST_AT_ONCE,
         )
         # Only now: after an error it is tried again. Holding the objects keeps their ids from being used again.
         self._inputs, self._held = inputs, (clusters, snapshots)

@@ -44,7 +44,7 @@ class EvidenceTaker:
         self._clock = clock
         self._pods_of = pods_of
         self._states: dict[str, dict[str, JobState]] = {}
-        """Cluster → uid → state, as the watch told it last."""
+        """Cluster → uid → state of the Jobs that have failed or are failing, as the watch told it last."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(_AT_ONCE)
 
@@ -61,7 +61,10 @@ class EvidenceTaker:
                 # A Job that had failed before we looked is no change; one that came failed since then is.
                 if known is not None and job.state in FAILED and before is not job.state:
                     self._begin(job)
-                now[job.uid] = job.state
+                if job.state in FAILED:
+                    now[job.uid] = job.state
+                else:
+                    now.pop(job.uid, None)
             for uid in step.gone:
                 now.pop(uid, None)
             self._states[cluster] = now

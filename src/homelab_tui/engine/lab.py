@@ -124,7 +124,7 @@ class Lab:
         self.memory = NodeMemory(state_dir, self.clock, sources.prometheus)
         ports = PortMemory(state_dir, self.clock)
         derivation = Derivation(config, self.clock, tombstones, self._silences, ports, self.memory)
-        self.store = Store(empty_state(config), derivation)
+        self.store = Store(empty_state(config), derivation, lambda: derivation.is_settled)
         self.journal = Journal(state_dir, self.clock)
         self.activity = ActivityLog(state_dir, self.clock)
         self.operations = Operations(self.store, self.activity, self.clock, sleep)
@@ -180,7 +180,13 @@ class Lab:
         )
         self.restarts = Restarts(self.nodes, self.poe, lambda: self.store.state, partial(self.read, ("switches",)))
         self._watchers = tuple(
-            ClusterWatcher(c, self._publish_cluster(c.name), self.clock, on_jobs=self.evidence.observer(c.name))
+            ClusterWatcher(
+                c,
+                self._publish_cluster(c.name),
+                self.clock,
+                on_jobs=self.evidence.observer(c.name),
+                hurry=self.store.hurry,
+            )
             for c in sources.clusters
         )
         self._pollers: dict[str, Poller[object]] = {}
@@ -312,8 +318,9 @@ class Lab:
         if "updates" in what:
             await asyncio.gather(*(self._look_for_updates(node) for node in self.config.nodes))
         self.store.touch()
-        self.memory.sample(self.store.state)
-        return self.store.state
+        state = self.store.settled()
+        self.memory.sample(state)
+        return state
 
     async def _look_for_updates(self, node: Node) -> None:
         """Ask a node that answers; one that does not has been told so already."""

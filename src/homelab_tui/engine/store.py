@@ -13,7 +13,8 @@ T = TypeVar("T")
 Listener = Callable[[LabState], None]
 log = logging.getLogger(__name__)
 _COALESCE_S = 0.05
-_AT_ONCE_S = 0.005
+_HURRY_S = 0.02
+_AT_ONCE_S = 0.002
 """After a quiet time the first change is told this soon: what belongs together arrives together."""
 
 
@@ -28,8 +29,15 @@ class _Subscription:
 class Store:
     """Holds a frozen `LabState`. Listeners hear of a change at most 20 times a second, and of no change never."""
 
-    def __init__(self, state: LabState, derive: Callable[[LabState], LabState] = lambda state: state) -> None:
+    def __init__(
+        self,
+        state: LabState,
+        derive: Callable[[LabState], LabState] = lambda state: state,
+        is_settled: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`is_settled`: False when `derive` has left something for its next call."""
         self._derive = derive
+        self._is_settled = is_settled
         self._state = state
         self._dirty = True
         self._derive_problem: str | None = None
@@ -46,6 +54,14 @@ class Store:
             self._state = self._derived()
         return self._state
 
+    def settled(self) -> LabState:
+        """The state with everything derived, however long that takes."""
+        state = self.state
+        while not self._is_settled():
+            self._dirty = True
+            state = self.state
+        return state
+
     def update(self, **changes: object) -> None:
         """Replace fields of the state. Listeners are told within 50 ms, in one go with whatever else changes."""
         changed = replace(self._state, **changes)  # type: ignore[arg-type]
@@ -61,9 +77,20 @@ class Store:
     def touch(self) -> None:
         """Derive anew and tell the listeners if that made a difference: for time passing or a tombstone set."""
         self._dirty = True
-        if self._timer is None and self._subscriptions:
+        if self._timer is None:
+            self._tell_after(_COALESCE_S)
+
+    def hurry(self) -> None:
+        """Tell what is not told yet almost at once: a Job has failed, and somebody waits for just that."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._tell_after(_HURRY_S)
+
+    def _tell_after(self, pause_s: float) -> None:
+        """Tell soon, but no sooner than so long after the last time."""
+        if self._subscriptions:
             loop = asyncio.get_running_loop()
-            at = max(loop.time() + _AT_ONCE_S, self._told_at + _COALESCE_S)
+            at = max(loop.time() + _AT_ONCE_S, self._told_at + pause_s)
             self._timer = loop.call_at(at, self._tell)
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
@@ -100,6 +127,10 @@ class Store:
             except Exception:
                 # One screen's bug is not to keep the news from the others.
                 log.exception("a listener of the state failed")
+        if not self._is_settled() and self._timer is None:
+            # Room for keys, and for what is told first to be seen.
+            self._dirty = True
+            self._tell_after(_HURRY_S)
 
     def _derived(self) -> LabState:
         """The state with its derived parts; with the old ones where deriving fails, so that reading goes on."""

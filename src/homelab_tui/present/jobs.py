@@ -14,7 +14,17 @@ from homelab_tui.present.operations import operation_cell, operation_note
 from homelab_tui.present.row_memo import Block, RowMemo
 from homelab_tui.present.table import Cell, Column, Row
 from homelab_tui.present.times import age, since, until
-from homelab_tui.present.words import ALERTS, JOB_STATES, NOTHING, RUNS, VERDICTS, alert_cell, seen_cell, state_cell
+from homelab_tui.present.words import (
+    ALERTS,
+    JOB_STATES,
+    NOTHING,
+    RUNS,
+    VERDICTS,
+    alert_cell,
+    common_cell,
+    seen_cell,
+    state_cell,
+)
 
 COLUMNS = (
     Column("name", "JOB", min_width=16, max_width=44),
@@ -103,15 +113,15 @@ def _job_row(state: LabState, job: Job, now: datetime, firing: Firing, *, level:
     cells = (
         Cell(name),
         operation_cell(state.operations, targets, now) or _job_state(job),
-        NOTHING if job.node is None else Cell(job.node),
-        note or Cell(reason(job), "error" if job.state in (JobState.FAILED, JobState.FAILING) else "dim"),
+        NOTHING if job.node is None else common_cell(job.node),
+        note or common_cell(reason(job), "error" if job.state in (JobState.FAILED, JobState.FAILING) else "dim"),
         Cell(since(at, now), sort=-(at.timestamp()) if at else ""),
         _alert_cell(job, now, firing),
         _BLANK,
         _BLANK,
-        Cell(tries, sort=job.attempts),
-        Cell(age(job.duration_s(now)), sort=job.duration_s(now)),
-        Cell(job.id.cluster, "dim"),
+        common_cell(tries, sort=job.attempts),
+        common_cell(age(job.duration_s(now)), sort=job.duration_s(now)),
+        common_cell(job.id.cluster, "dim"),
         seen_cell(job.seen_by),
         _BLANK,
     )
@@ -164,20 +174,20 @@ def exit_words(code: int, reason: str | None = None) -> str:
 def _cronjob_row(state: LabState, cronjob: CronJob, now: datetime, *, dim: bool) -> Row:
     last = cronjob.last_succeeded_at
     targets = [f"cronjob:{cronjob.key}"]
-    story = Cell(f"last success {since(last, now)} ago" if last else "no success known", "dim")
+    story = common_cell(f"last success {since(last, now)} ago" if last else "no success known", "dim")
     cells = (
         Cell(f"{cronjob.namespace}/{cronjob.name}"),
         operation_cell(state.operations, targets, now)
         or state_cell(VERDICTS[cronjob.verdict], cronjob.verdict.value, _URGENT[cronjob.verdict]),
         _BLANK,
         operation_note(state.operations, targets, now) or story,
-        Cell(since(cronjob.last_scheduled_at, now), "dim"),
+        common_cell(since(cronjob.last_scheduled_at, now), "dim"),
         _BLANK,
-        Cell(history(cronjob.history)),
-        Cell("suspended" if cronjob.suspended else until(cronjob.next_run_at, now), "dim"),
+        common_cell(history(cronjob.history)),
+        common_cell("suspended" if cronjob.suspended else until(cronjob.next_run_at, now), "dim"),
         _BLANK,
         _BLANK,
-        Cell(cronjob.cluster, "dim"),
+        common_cell(cronjob.cluster, "dim"),
         seen_cell(cronjob.seen_by),
         Cell(f"{cronjob.schedule or '–'}{' ' + cronjob.time_zone if cronjob.time_zone else ''}", "dim"),
     )

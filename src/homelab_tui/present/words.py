@@ -1,5 +1,7 @@
 """Glyph, word and style for every state, in one place: colour is never the only signal."""
 
+from functools import lru_cache
+
 from homelab_tui.domain.jobs import AlertState, JobState, RunResult, Verdict, Witness
 from homelab_tui.domain.keys import CellState, HostKeyState
 from homelab_tui.domain.nodes import NodeState
@@ -87,6 +89,13 @@ NOTHING = Cell("–", "dim", sort="")
 """A value that nobody told. It is not 0."""
 
 
+@lru_cache(maxsize=4096)
+def common_cell(text: str, style: str = "", sort: float | None = None) -> Cell:
+    """A cell of which many rows have one just like it: they share it."""
+    return Cell(text, style, sort)
+
+
+@lru_cache(maxsize=512)  # thousands of rows say the same few words
 def state_cell(look: Look, word: str, sort: float | None = None) -> Cell:
     """`✖ failed` in its style."""
     glyph, style = look
@@ -98,6 +107,7 @@ def alert_cell(alert: AlertState | None) -> Cell:
     return Cell("–", "dim", sort="") if alert is None else state_cell(ALERTS[alert], alert.value)
 
 
+@lru_cache(maxsize=16)
 def seen_cell(seen_by: tuple[Witness, ...]) -> Cell:
     """Which worlds know it: `P+K`, `P`, `K`."""
     letters = {Witness.PROMETHEUS: "P", Witness.KUBERNETES: "K"}

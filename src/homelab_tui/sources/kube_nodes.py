@@ -10,10 +10,10 @@ from homelab_tui.domain.disruption import DisruptionBudget, Requirement
 from homelab_tui.domain.draining import NodePod
 from homelab_tui.domain.nodes import KubeNode
 from homelab_tui.sources.kube_errors import Ask, refusal, understood
+from homelab_tui.sources.kube_lists import Resource, read_list
 from homelab_tui.sources.kube_objects import decode, page, status
 from homelab_tui.sources.kube_resources import nodes
 from homelab_tui.sources.kube_schema import ListData
-from homelab_tui.sources.kube_watch import Resource, read_list
 from homelab_tui.sources.kube_wire import Call, KubeWire
 
 _MIRROR = "kubernetes.io/config.mirror"

@@ -7,6 +7,7 @@ the list. Only JSON of the wrong shape does (a list where an object belongs), an
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from sys import intern
 from typing import Generic, TypeVar
 
 import msgspec
@@ -24,6 +25,7 @@ from homelab_tui.sources.kube_schema import (
     WatchEventData,
 )
 
+_SEEN_BY = (Witness.KUBERNETES,)
 T = TypeVar("T")
 D = TypeVar("D")
 
@@ -97,23 +99,25 @@ def job(cluster: str, data: JobData) -> Job:
     failure = held.get("Failed") or held.get("FailureTarget")
     owner = next((ref for ref in meta.owners or () if ref and ref.controller and ref.kind == "CronJob"), None)
     name = meta.name or ""
+    created_at = moment(meta.created)
     backoff_limit = spec.backoff_limit
     if backoff_limit is None and spec.backoff_limit_per_index is None:
         backoff_limit = DEFAULT_BACKOFF_LIMIT
     return Job(
-        id=JobId(cluster, meta.namespace or "", name),
+        # Ten thousand Jobs share few namespaces and owners, and most moments of a run are one: they are kept once.
+        id=JobId(cluster, intern(meta.namespace or ""), name),
         state=_state(data, held),
         uid=meta.uid,
         resource_version=meta.resource_version,
-        cronjob=owner.name if owner else None,
-        cronjob_uid=owner.uid if owner else None,
+        cronjob=intern(owner.name) if owner and owner.name else None,
+        cronjob_uid=intern(owner.uid) if owner and owner.uid else None,
         reason=failure.reason or None if failure else None,
         message=failure.message or None if failure else None,
-        created_at=moment(meta.created),
-        started_at=moment(now.started),
+        created_at=created_at,
+        started_at=created_at if now.started == meta.created else moment(now.started),
         failed_at=moment(failure.since) if failure else None,
         completed_at=moment(now.completed),
-        scheduled_at=_scheduled_at(meta, owner.name if owner else None),
+        scheduled_at=_scheduled_at(meta, owner.name if owner else None, created_at),
         deleted_at=moment(meta.deleted),
         attempts=now.failed or 0,
         backoff_limit=backoff_limit,
@@ -125,7 +129,7 @@ def job(cluster: str, data: JobData) -> Job:
         ttl_seconds_after_finished=spec.ttl_seconds_after_finished,
         finalizers=tuple(entry for entry in meta.finalizers or () if entry),
         manual=bool(meta.annotations and meta.annotations.instantiate == "manual"),
-        seen_by=(Witness.KUBERNETES,),
+        seen_by=_SEEN_BY,
     )
 
 
@@ -146,9 +150,10 @@ def _state(data: JobData, held: dict[str | None, ConditionData]) -> JobState:
     return JobState.RUNNING if (data.status.active or 0) > 0 else JobState.PENDING
 
 
-def _scheduled_at(meta: MetaData, cronjob: str | None) -> datetime | None:
+def _scheduled_at(meta: MetaData, cronjob: str | None, created_at: datetime | None) -> datetime | None:
     """The CronJob's tick: from the annotation, else from the name of an owned Job, `<cronjob>-<unix minutes>`."""
-    annotated = moment(meta.annotations.scheduled) if meta.annotations else None
+    text = meta.annotations.scheduled if meta.annotations else None
+    annotated = created_at if text == meta.created and text else moment(text)
     if annotated is not None or not cronjob or not meta.name or not meta.name.startswith(cronjob + "-"):
         return annotated
     return moment_in_name(meta.name)
@@ -184,7 +189,7 @@ def cronjob(cluster: str, data: CronJobData) -> CronJob:
         last_scheduled_at=moment(now.last_schedule_time),
         last_succeeded_at=moment(now.last_successful_time),
         active=len(now.active or ()),
-        seen_by=(Witness.KUBERNETES,),
+        seen_by=_SEEN_BY,
     )
 
 

@@ -4,9 +4,9 @@ from homelab_tui.domain.jobs import CronJob, Event, Job, JobPod
 from homelab_tui.domain.nodes import KubeNode
 from homelab_tui.sources.kube_host_schema import NodeData, PodData
 from homelab_tui.sources.kube_hosts import job_pod, kube_node
+from homelab_tui.sources.kube_lists import Resource
 from homelab_tui.sources.kube_objects import cronjob, decode, event, job, page
 from homelab_tui.sources.kube_schema import CronJobData, EventData, JobData, ListData
-from homelab_tui.sources.kube_watch import Resource
 
 
 def jobs(cluster: str) -> Resource[Job]:
@@ -18,6 +18,8 @@ def jobs(cluster: str) -> Resource[Job]:
         read_page=lambda data: page(data, ListData[JobData], lambda one: job(cluster, one)),
         read_one=lambda data: job(cluster, decode(data, JobData)),
         uid=lambda one: one.uid or str(one.id),
+        # Failed, failing, running and waiting ones.
+        first_selector="status.successful=0",
     )
 
 

@@ -10,8 +10,9 @@ What a scrape configuration can do to them, and what is done about it here:
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from sys import intern
 
 from homelab_tui.domain.jobs import CronJobSeries, JobSeries
 from homelab_tui.sources.prometheus_answers import Labels, Sample, moment
@@ -37,6 +38,9 @@ _CRONJOB_METRICS = (
     "status_last_successful_time",
     "next_schedule_time",
 )
+_METRICS = {_JOB + metric: metric for metric in _JOB_METRICS} | {
+    _CRONJOB + metric: metric for metric in _CRONJOB_METRICS
+}
 NODE_INFO = "kube_node_info"
 POD_INFO = "kube_pod_info"
 
@@ -106,6 +110,34 @@ def of_cluster(samples: Sequence[Sample], cluster: str) -> Sequence[Sample]:
     return [sample for sample in samples if sample.metric.cluster in (cluster, "")]
 
 
+class OfCluster:
+    """Samples one after the other, and what was seen among them."""
+
+    def __init__(self, samples: Iterable[Sample], cluster: str | None) -> None:
+        """`cluster`: only its samples, and those that name none; None: all of them."""
+        self._samples = samples
+        self._cluster = cluster
+        self.heartbeat = False
+        """Whether kube-state-metrics is there at all."""
+        self.is_named = False
+        """Whether some sample names this cluster."""
+        self.has_others = False
+        """Whether some sample names another one."""
+
+    def __iter__(self) -> Iterator[Sample]:
+        """Once."""
+        for sample in self._samples:
+            name = sample.metric.cluster
+            if self._cluster is not None and name:
+                if name != self._cluster:
+                    self.has_others = True
+                    continue
+                self.is_named = True
+            if not self.heartbeat:
+                self.heartbeat = has_heartbeat((sample,))
+            yield sample
+
+
 def series(samples: Iterable[Sample]) -> tuple[tuple[JobSeries, ...], tuple[CronJobSeries, ...]]:
     """Jobs and CronJobs, sorted by namespace and name."""
     jobs: defaultdict[Key, _Facts] = defaultdict(_Facts)
@@ -146,7 +178,7 @@ def namespace_of(labels: Labels) -> str:
 
 
 def _add_job(facts: _Facts, labels: Labels, value: float) -> None:
-    metric = labels.name.removeprefix(_JOB)
+    metric = _METRICS.get(labels.name) or labels.name.removeprefix(_JOB)
     if metric in ("failed", "complete") and labels.condition not in ("", "true"):
         return
     facts.add(metric, value)
@@ -158,7 +190,7 @@ def _add_cronjob(cronjobs: defaultdict[Key, _Facts], labels: Labels, value: floa
     if not labels.cronjob:
         return
     facts = cronjobs[namespace_of(labels), labels.cronjob]
-    metric = labels.name.removeprefix(_CRONJOB)
+    metric = _METRICS.get(labels.name) or labels.name.removeprefix(_CRONJOB)
     facts.add(metric, value)
     if metric == "info":
         facts.tell("schedule", labels.schedule)
@@ -168,11 +200,11 @@ def _add_cronjob(cronjobs: defaultdict[Key, _Facts], labels: Labels, value: floa
 def _job(key: Key, facts: _Facts, nodes: Mapping[Key, set[str]]) -> JobSeries:
     where = nodes.get(key, set()) - {""}
     return JobSeries(
-        namespace=key[0],
+        namespace=intern(key[0]),
         name=key[1],
         failed=facts.flag("failed"),
         complete=facts.flag("complete"),
-        cronjob=facts.text.get("cronjob"),
+        cronjob=intern(facts.text["cronjob"]) if "cronjob" in facts.text else None,
         created_at=facts.at("created"),
         started_at=facts.at("status_start_time"),
         completed_at=facts.at("status_completion_time"),

@@ -2,110 +2,28 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
-from urllib.parse import quote
-
-from msgspec import Raw
 
 from homelab_tui.domain.errors import SourceGarbled
 from homelab_tui.domain.watching import Watched
 from homelab_tui.sources.kube_errors import Ask, ListExpired, refusal, understood
-from homelab_tui.sources.kube_objects import Page, decode, status, watch_event
+from homelab_tui.sources.kube_lists import Lists, Resource, selectors
+from homelab_tui.sources.kube_objects import decode, status, watch_event
 from homelab_tui.sources.kube_schema import VersionedData
 from homelab_tui.sources.kube_wire import Call, KubeWire
 
 T = TypeVar("T")
 
-PAGE_SIZE = 500
 WATCH_S = 50.0
 """How long one watch request lives: below the 60 s after which many a reverse proxy cuts a silent connection."""
 _GRACE_S = 10.0
 """How much longer than that we wait before the link counts as broken."""
 _MAX_LINE = 32 * 2**20
 """etcd holds no object above 1.5 MB; a line beyond this is no watch event."""
-_MAX_RESTARTS = 3
 _PAUSE_S = 1.0
 """Least time between two requests to a server that ends each watch at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class Resource(Generic[T]):
-    """One kind of object: where it is, and how its JSON becomes ours."""
-
-    plural: str
-    words: str
-    """For messages: `Jobs`."""
-    read_page: Callable[[bytes], Page[T]]
-    read_one: Callable[[bytes | Raw], T]
-    uid: Callable[[T], str]
-    group: str = ""
-    version: str = "v1"
-    label_selector: str | None = None
-    has_namespace: bool = True
-
-    @property
-    def qualified(self) -> str:
-        """`jobs.batch`, as RBAC and kubectl name it."""
-        return f"{self.plural}.{self.group}" if self.group else self.plural
-
-    def path(self, namespace: str | None, name: str | None = None) -> str:
-        """URL path of the collection, or of one object in it."""
-        root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
-        space = f"/namespaces/{quote(namespace, safe='')}" if namespace is not None else ""
-        return f"{root}{space}/{self.plural}" + (f"/{quote(name, safe='')}" if name is not None else "")
-
-    def ask(self, cluster: str, verb: str, namespace: str | None, name: str | None = None) -> Ask:
-        """The request in words."""
-        if name is not None:
-            what = f"{self.words.removesuffix('s')} {f'{namespace}/' if namespace else ''}{name}"
-        elif not self.has_namespace:
-            what = self.words
-        else:
-            what = f"{self.words} of {f'namespace {namespace}' if namespace else 'all namespaces'}"
-        return Ask(cluster, verb, self.qualified, what)
-
-
-@dataclass(frozen=True, slots=True)
-class Listed(Generic[T]):
-    """A whole list, and where a watch goes on from."""
-
-    items: tuple[T, ...]
-    resource_version: str
-
-
-async def read_list(
-    wire: KubeWire, resource: Resource[T], namespace: str | None, *, field_selector: str | None = None
-) -> Listed[T]:
-    """Everything there is, in pages; from the start again when the server forgot the list half-way.
-
-    `field_selector`: what the server leaves out, e.g. `status.successful=0` for Jobs without a success.
-    Raises: SourceError.
-    """
-    ask = resource.ask(wire.name, "list", namespace)
-    for restarts_left in range(_MAX_RESTARTS, -1, -1):
-        items: list[T] = []
-        params = {"limit": str(PAGE_SIZE), **_selectors(resource, field_selector)}
-        try:
-            while True:
-                body = await wire.fetch(Call(resource.path(namespace), ask, params=params))
-                page = understood(ask, resource.read_page, body)
-                items += page.items
-                if page.proceed is None:
-                    return Listed(tuple(items), page.resource_version)
-                if page.proceed == params.get("continue"):
-                    raise SourceGarbled(f"{ask}: the server repeats the same page")
-                params["continue"] = page.proceed
-        except ListExpired:
-            if not restarts_left:
-                raise
-    raise AssertionError("unreachable: the last try returns or raises")
-
-
-def _selectors(resource: Resource[T], field_selector: str | None) -> dict[str, str]:
-    given = {"labelSelector": resource.label_selector, "fieldSelector": field_selector}
-    return {key: text for key, text in given.items() if text}
 
 
 async def watch(
@@ -117,16 +35,22 @@ async def watch(
     connections. Raises: SourceError when the wire breaks; the caller waits and starts anew.
     """
     spaces: tuple[str | None, ...] = namespaces or (None,)
+    is_first = True
     while True:
-        listed = [await read_list(wire, resource, space, field_selector=field_selector) for space in spaces]
-        yield Watched(tuple(item for part in listed for item in part.items), is_list=True)
+        lists = Lists(wire, resource, spaces, field_selector)
+        async with contextlib.aclosing(
+            lists.in_steps() if is_first and resource.first_selector else lists.at_once()
+        ) as steps:
+            async for listing in steps:
+                yield listing
+        is_first = False
         arrivals: asyncio.Queue[_Changes[T] | Exception] = asyncio.Queue(maxsize=64)
         streams = [
             asyncio.create_task(
-                _Stream(wire, resource, space, field_selector, part.resource_version, arrivals).follow(),
+                _Stream(wire, resource, space, field_selector, version, arrivals).follow(),
                 name=f"watch {resource.plural} of {wire.name}",
             )
-            for space, part in zip(spaces, listed, strict=True)
+            for space, version in zip(spaces, lists.versions, strict=True)
         ]
         has_news = False
         try:
@@ -210,7 +134,7 @@ class _Stream(Generic[T]):
             "allowWatchBookmarks": "true",
             "timeoutSeconds": f"{WATCH_S:.0f}",
             "resourceVersion": self.version,
-            **_selectors(self.resource, self.field_selector),
+            **selectors(self.resource, self.field_selector),
         }
         call = Call(self.resource.path(self.namespace), ask, params=params, read_timeout_s=WATCH_S + _GRACE_S)
         has_news = False

@@ -20,10 +20,12 @@ from homelab_tui.domain.nodes import KubeNode
 from homelab_tui.domain.watching import Watched
 from homelab_tui.sources import kube_logs, kube_nodes, kube_resources
 from homelab_tui.sources.kube_errors import Ask, refusal, understood
+from homelab_tui.sources.kube_lists import Resource, read_list
 from homelab_tui.sources.kube_manifests import readable_yaml
 from homelab_tui.sources.kube_objects import decode, oldest_first, status
+from homelab_tui.sources.kube_resolving import ResolvesAccess
 from homelab_tui.sources.kube_schema import AccessReviewData, ServerVersionData
-from homelab_tui.sources.kube_watch import Resource, read_list, watch
+from homelab_tui.sources.kube_watch import watch
 from homelab_tui.sources.kube_wire import Call, KubeWire
 
 T = TypeVar("T")
@@ -36,9 +38,10 @@ _MERGE_PATCH = "application/merge-patch+json"
 class KubernetesSource:
     """One cluster. Nothing is read or contacted before the first call; every method may raise a SourceError."""
 
-    def __init__(self, config: ClusterConfig) -> None:
+    def __init__(self, config: ClusterConfig, accesses: ResolvesAccess | None = None) -> None:
+        """`accesses`: what resolves the kubeconfig; None: the official package, in this process."""
         self._config = config
-        self._wire = KubeWire(config)
+        self._wire = KubeWire(config, accesses)
         self._jobs = kube_resources.jobs(config.name)
         self._cronjobs = kube_resources.cronjobs(config.name)
         self._job_pods = kube_resources.job_pods(config.name)

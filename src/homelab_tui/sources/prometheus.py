@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -11,18 +11,22 @@ from homelab_tui.config.model import PrometheusConfig
 from homelab_tui.domain import cronjobs
 from homelab_tui.domain.curves import NodeCurves
 from homelab_tui.domain.errors import SourceError, SourceGarbled, SourceMissing, SourceRefused, SourceTimeout
-from homelab_tui.domain.jobs import Alert, AlertState, CronJobPast, MetricsSnapshot
+from homelab_tui.domain.jobs import Alert, AlertState, CronJobPast, CronJobSeries, JobSeries, MetricsSnapshot
 from homelab_tui.domain.nodes import NodeMetrics
 from homelab_tui.sources import kube_state_metrics, node_exporter, prometheus_answers, prometheus_ranges
+from homelab_tui.sources.prometheus_answers import Sample
 from homelab_tui.sources.prometheus_http import PrometheusHttp, ServiceProxy
 from homelab_tui.sources.threads import in_daemon_thread
 
 T = TypeVar("T")
+S = TypeVar("S", JobSeries, CronJobSeries)
 _WAITS_S = 600.0
 _PAST_WINDOWS_S = (15 * 86400, 3 * 86400, 12 * 3600)
 """How far back it is asked: what a Prometheus keeps unless it is told otherwise; less where that is too much."""
 _PAST_OVERLAP_S = 600
 """Samples may arrive late."""
+_KEPT_S = 60.0
+"""After that a large answer is read again in any case: of several kube-state-metrics each is scraped by itself."""
 _LARGE_BYTES = 262_144
 """A larger answer is decoded beside the event loop."""
 
@@ -40,6 +44,11 @@ class PrometheusSource:
         self._past: tuple[CronJobPast, ...] = ()
         self._past_known_at: float | None = None
         """Until when the past is known whole, in monotonic seconds."""
+        self._last = MetricsSnapshot(self.cluster)
+        """The series as they were read last, without alerts and age."""
+        self._is_large = False
+        self._newest_at: float | None = None
+        self._read_at = 0.0
 
     @property
     def name(self) -> str:
@@ -57,8 +66,7 @@ class PrometheusSource:
 
     async def read_jobs(self) -> MetricsSnapshot:
         """Jobs, CronJobs and alerts at one instant, and whether kube-state-metrics is there at all."""
-        body = await self._http.query(kube_state_metrics.QUERY)
-        snapshot = await self._understood(body, self._snapshot)
+        snapshot = await self._read_series()
         if not snapshot.heartbeat:
             return snapshot
         return MetricsSnapshot(
@@ -108,6 +116,27 @@ class PrometheusSource:
 
         return await self._understood(body, read)
 
+    async def _read_series(self) -> MetricsSnapshot:
+        """Jobs and CronJobs; a large answer is asked for again only after another scrape."""
+        newest_at = await self._read_newest_at() if self._is_large else None
+        if newest_at is not None and newest_at == self._newest_at and time.monotonic() - self._read_at < _KEPT_S:
+            return self._last
+        body = await self._http.query(kube_state_metrics.QUERY)
+        self._is_large = len(body) >= _LARGE_BYTES
+        self._last = await self._understood(body, self._snapshot)
+        self._newest_at, self._read_at = newest_at, time.monotonic()
+        return self._last
+
+    async def _read_newest_at(self) -> float | None:
+        """When kube-state-metrics was scraped last, by the server's clock; None where it does not tell."""
+        try:
+            answer = prometheus_answers.vector(await self._http.query(kube_state_metrics.AGE_QUERY))
+        except (SourceRefused, SourceGarbled, SourceMissing):
+            return None
+        sample = answer.samples[0] if answer.samples else None
+        age_s = sample.number() if sample is not None else None
+        return None if sample is None or sample.value is None or age_s is None else round(sample.value[0] - age_s, 1)
+
     async def read_nodes(self) -> tuple[NodeMetrics, ...]:
         """What node_exporter says of every node it runs on."""
         body = await self._http.query(node_exporter.QUERY)
@@ -143,16 +172,29 @@ class PrometheusSource:
         return version or "a Prometheus API that tells no version"
 
     def _snapshot(self, body: bytes) -> MetricsSnapshot:
-        answer = prometheus_answers.vector(body)
-        samples = kube_state_metrics.of_cluster(answer.samples, self.cluster)
-        jobs, cronjobs = kube_state_metrics.series(samples)
-        return MetricsSnapshot(
+        snapshot, of_others_alone = self._read(body, self.cluster)
+        # Where no sample names our cluster, they are all ours, whatever they name.
+        return self._read(body, None)[0] if of_others_alone else snapshot
+
+    def _read(self, body: bytes, cluster: str | None) -> tuple[MetricsSnapshot, bool]:
+        """The samples of one cluster, or of all (None); and whether they are of other clusters alone."""
+        warnings: list[str] = []
+
+        def samples() -> Iterator[Sample]:
+            for piece in prometheus_answers.in_pieces(body):
+                warnings.extend(piece.warnings)
+                yield from piece.samples
+
+        found = kube_state_metrics.OfCluster(samples(), cluster)
+        jobs, cronjobs = kube_state_metrics.series(found)
+        snapshot = MetricsSnapshot(
             cluster=self.cluster,
-            jobs=jobs,
-            cronjobs=cronjobs,
-            heartbeat=kube_state_metrics.has_heartbeat(samples),
-            warnings=answer.warnings,
+            jobs=_with_known(jobs, self._last.jobs),
+            cronjobs=_with_known(cronjobs, self._last.cronjobs),
+            heartbeat=found.heartbeat,
+            warnings=tuple(warnings),
         )
+        return snapshot, found.has_others and not found.is_named
 
     async def _read_alerts(self) -> tuple[Alert, ...] | None:
         """None where the server has none to tell (404), or does not: the Jobs are worth showing without."""
@@ -196,3 +238,11 @@ class PrometheusSource:
             return await in_daemon_thread(lambda: read(body), name=f"prometheus-{self._config.name}")
         except SourceGarbled as error:
             raise SourceGarbled(f"{self._config.name}: {error}") from error
+
+
+def _with_known(found: tuple[S, ...], known: tuple[S, ...]) -> tuple[S, ...]:
+    """What was found, as the very objects that are known where those are equal: who merges them looks no further."""
+    before = {(one.namespace, one.name): one for one in known}
+    kept = tuple([old if (old := before.get((one.namespace, one.name))) == one else one for one in found])
+    same = len(kept) == len(known) and all(old is new for old, new in zip(known, kept, strict=True))
+    return known if same else kept
