@@ -28,6 +28,8 @@ def main(wanted: list[str]) -> int:
         started = time.monotonic()
         try:
             module = importlib.import_module(f"bench.{name}")
+            if not wanted and getattr(module, "ONLY_WHEN_ASKED", False):
+                continue
             title = (module.__doc__ or "").strip().partition("\n")[0]
             print(f"\n== {name}: {title}", flush=True)
             module.main()

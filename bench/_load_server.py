@@ -26,6 +26,7 @@ from urllib.parse import parse_qsl, urlsplit
 from bench._load_objects import SPACE, Crowd, encoded, finish, series, vector
 from homelab_tui.demo.certificates import Authority
 
+_SCRAPE_S = 15.0
 _EMPTY = {"pods": "Pod", "nodes": "Node", "events": "Event", "persistentvolumeclaims": "PersistentVolumeClaim"}
 Watch = tuple[str, bool, asyncio.Queue[bytes | None]]
 """Plural, whether only Jobs without a success are wanted, and where its lines go."""
@@ -234,7 +235,8 @@ class Prometheus:
     def _answer(self, path: str, params: dict[str, str]) -> bytes:
         if path.endswith("/query"):
             if params.get("query", "").startswith("time()"):
-                return vector(iter([({}, 5.0)]), time.time())
+                now = time.time()
+                return vector(iter([({}, now % _SCRAPE_S)]), now)
             return self._jobs
         return encoded({"status": "success", "data": {"alerts": [], "groups": [], "version": "2.53.0"}})
 

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from homelab_tui.present.row_memo import Block, RowMemo
 from homelab_tui.present.table import Cell, Row
 
@@ -108,6 +110,19 @@ def test_what_left_the_table_is_forgotten() -> None:
     assert table.draw() == ()
     table.draw(thing)
     assert table.made == 2
+
+
+def test_after_an_error_everything_is_made_anew() -> None:
+    table, thing, other = Table(), Thing(), Thing("b")
+    before = table.draw(thing, other)
+
+    def broken(thing: Thing) -> list[Block]:
+        raise ArithmeticError(thing.name)
+
+    with pytest.raises(ArithmeticError):
+        table.memo.rows([Thing("c"), other], NOW, broken)
+    assert _keys(table.draw(thing, other)) == _keys(before)
+    assert _keys(table.draw(other)) == ["b", "b/x"]
 
 
 def _keys(rows: Sequence[Row]) -> list[str]:

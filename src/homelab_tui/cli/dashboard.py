@@ -1,6 +1,7 @@
 """`homelab`: the dashboard."""
 
 import argparse
+import asyncio
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 
 _SWITCH_S = 0.001
+_LOADED_S = (3.0, 10.0, 30.0)
+"""When what the sources hold is there, after the start: on a fast machine, on a slow one, with a slow source."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -69,6 +72,9 @@ async def _show(
         keep_for_good()  # by now nearly everything that lasts is imported
         return lab
 
+    loop = asyncio.get_running_loop()
+    for later_s in _LOADED_S:
+        loop.call_later(later_s, keep_for_good)
     app = HomelabApp(config, open_lab, leaving)
     status = await app.run_async()
     if app.failure is not None:

@@ -6,12 +6,13 @@ from types import MappingProxyType
 
 from homelab_tui.domain.cronjobs import NextRun
 from homelab_tui.domain.job_families import JobSortKey, Moment, job_order
-from homelab_tui.domain.jobs import CronJob, Job, MetricsSnapshot, Verdict
+from homelab_tui.domain.jobs import CronJob, Job, JobId, MetricsSnapshot, Verdict
 from homelab_tui.domain.merging_clusters import ClusterRows, Delta
 from homelab_tui.domain.ordered import Ordered
 from homelab_tui.domain.state import ClusterJobs, JobsView
 
 _NEVER: Mapping[str, datetime] = MappingProxyType({})
+_ALL_TIMES, _NO_JOB = float("-inf"), JobId("", "", "")
 _CronJobSortKey = tuple[int, str, str, str]
 _VERDICTS = {verdict: place for place, verdict in enumerate(Verdict)}
 
@@ -98,7 +99,9 @@ class JobsMerger:
             [family.cronjob for family in came if family.cronjob is not None],
         )
         families = [family for rows in self._clusters.values() for family in rows.families()]
-        return JobsView(self._jobs.freeze(), self._cronjobs.freeze(), tuple(families))
+        # The failed Jobs stand first: that is the whole of rank 0.
+        failed = self._jobs.count_before((1, _ALL_TIMES, _NO_JOB))
+        return JobsView(self._jobs.freeze(), self._cronjobs.freeze(), tuple(families), failed)
 
 
 def merge(

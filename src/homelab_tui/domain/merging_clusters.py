@@ -6,7 +6,7 @@ the screen follow 50 changes a second on a small machine (see `bench`).
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, filterfalse
+from itertools import chain
 from typing import TypeVar
 
 from homelab_tui.domain.job_families import FOR_EVER, Family, FamilyRows, Known, Moment, rows
@@ -22,6 +22,7 @@ from homelab_tui.domain.jobs import (
     JobState,
     MetricsSnapshot,
 )
+from homelab_tui.domain.ordered import difference
 from homelab_tui.domain.state import ClusterJobs
 
 T = TypeVar("T")
@@ -128,27 +129,24 @@ class ClusterRows:
             return
         before, self._kube = self._kube, kube
         if before is None or before.jobs is not kube.jobs:
-            self._take_jobs(kube.jobs)
+            self._take_jobs(before.jobs if before is not None else (), kube.jobs)
         if before is None or before.cronjobs is not kube.cronjobs:
             self._take_cronjobs(kube.cronjobs)
         if before is None or before.pods is not kube.pods:
             self._take_pods(kube.pods)
 
-    def _take_jobs(self, jobs: Sequence[Job]) -> None:
-        fresh, known = self._is_fresh, len(self._objects)
-        came = [*filterfalse(self._objects.__contains__, map(id, jobs))]
-        if not came and len(jobs) == known:
-            return
-        new = set(came)
-        replaced = [job for job in jobs if id(job) in new] if new else []
-        # Most often what came is another state of Jobs that are known; only else must be looked for what has gone.
-        gone = [old for job in replaced if (old := self._names.get(_key(job))) is not None and old.uid == job.uid]
-        if known - len(gone) + len(replaced) != len(jobs):
-            there = {*map(id, jobs)}
-            gone = [job for place, job in self._objects.items() if place not in there]
+    def _take_jobs(self, before: Sequence[Job], jobs: Sequence[Job]) -> None:
+        found = difference(before, jobs) if len(before) == len(self._objects) else None
+        if found is None:
+            there = {id(job): job for job in jobs}
+            gone = [self._objects[place] for place in self._objects.keys() - there.keys()]
+            came = [there[place] for place in there.keys() - self._objects.keys()]
+        else:
+            gone, came = found
+        fresh = self._is_fresh
         for job in gone:
             self._drop(job)
-        for job in replaced:
+        for job in came:
             key, family = _key(job), _family_of(job)
             self._objects[id(job)] = job
             self._members.setdefault(family, []).append(job)
@@ -260,20 +258,18 @@ class ClusterRows:
                 break
             del self._dirty[key]
             judged += 1 + len(self._members.get(key, ()))
-            before = self._rows.pop(key, None)
+            before = self._rows.get(key)
             after = rows(self._family(key), moment)
-            if after.jobs or after.cronjob is not None:
-                self._stable_until = min(self._stable_until, after.stable_until)
-                self._rows[key] = after
+            self._stable_until = min(self._stable_until, after.stable_until)
             if before == after:
-                # Of two equal ones the old: what others made of it still holds.
-                if before is not None:
-                    self._rows[key] = before
-                continue
+                continue  # of two equal ones the old: what others made of it still holds
             if before is not None:
                 delta.gone.append(before)
-            if key in self._rows:
+            if after.jobs or after.cronjob is not None:
                 delta.came.append(after)
+                self._rows[key] = after  # in the place of the old one
+            else:
+                self._rows.pop(key, None)
         return delta
 
     def _family(self, key: FamilyKey) -> Family:

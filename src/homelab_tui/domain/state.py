@@ -1,11 +1,12 @@
 """Everything that is known at one moment, frozen all the way: equality is the change detection."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from homelab_tui.domain.ailments import Ailment
 from homelab_tui.domain.alerts import AlertmanagerSnapshot
 from homelab_tui.domain.job_families import FamilyRows
-from homelab_tui.domain.jobs import CronJob, CronJobPast, Job, JobPod, MetricsSnapshot
+from homelab_tui.domain.jobs import CronJob, CronJobPast, Job, JobPod, JobState, MetricsSnapshot
 from homelab_tui.domain.keys import AccountKeys, HostKey, KeyLogins, PublicKey, Sighting
 from homelab_tui.domain.nodes import KubeNode, Node, NodeFacts, NodeMetrics, NodeState, PendingUpdates
 from homelab_tui.domain.operations import Operation
@@ -39,6 +40,15 @@ class JobsView:
 
     Empty where nobody put the rows in families.
     """
+    failed_first: int | None = field(default=None, compare=False, repr=False)
+    """How many Jobs have failed, where it is known that they stand first; else None."""
+
+    @property
+    def failed(self) -> Sequence[Job]:
+        """The Jobs that have failed."""
+        if self.failed_first is not None:
+            return self.jobs[: self.failed_first]
+        return [job for job in self.jobs if job.state is JobState.FAILED]
 
 
 @dataclass(frozen=True, slots=True)

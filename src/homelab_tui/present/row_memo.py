@@ -4,10 +4,10 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import heappop, heappush
-from itertools import chain, filterfalse
+from itertools import chain
 from typing import Generic, TypeVar
 
-from homelab_tui.domain.ordered import Ordered
+from homelab_tui.domain.ordered import Ordered, difference
 from homelab_tui.present.table import Row
 
 T = TypeVar("T")
@@ -46,6 +46,9 @@ class RowMemo(Generic[T]):
     """
 
     def __init__(self) -> None:
+        self._forget()
+
+    def _forget(self) -> None:
         self._context: object = None
         self._kept: dict[int, _Kept[T]] = {}
         self._blocks: Ordered[Order, Block] = Ordered(_order)
@@ -53,6 +56,7 @@ class RowMemo(Generic[T]):
         """A heap of (until, id of a thing); of those that were made anew meanwhile some are left over."""
         self._busy: frozenset[str] = frozenset()
         self._rows: tuple[Row, ...] = ()
+        self._things: Sequence[T] = ()
         self._at = 0
 
     def rows(
@@ -69,13 +73,27 @@ class RowMemo(Generic[T]):
         `make`: the blocks of one thing. `context`: what they are made of beside the thing and the time. `busy`: keys
         of rows that look different each time.
         """
-        at = int(now.timestamp())
+        try:
+            return self._drawn(things, int(now.timestamp()), make, context, frozenset(busy))
+        except BaseException:
+            self._forget()  # what was half made is not what the next time builds on
+            raise
+
+    def _drawn(
+        self,
+        things: Sequence[T],
+        at: int,
+        make: Callable[[T], Iterable[Block]],
+        context: object,
+        busy: frozenset[str],
+    ) -> tuple[Row, ...]:
         gone, came = self._changed(things)
+        self._things = things
         if context != self._context or at < self._at:
             gone, came = list(self._kept), list(things)
         else:
-            came += self._due(at, self._busy_ids(frozenset(busy)), set(gone))
-        self._context, self._busy, self._at = context, frozenset(busy), at
+            came += self._due(at, self._busy_ids(busy), set(gone))
+        self._context, self._busy, self._at = context, busy, at
         out: list[Block] = []
         new: list[Block] = []
         for place in gone:
@@ -95,12 +113,11 @@ class RowMemo(Generic[T]):
 
     def _changed(self, things: Sequence[T]) -> tuple[list[int], list[T]]:
         """Ids of things that are there no more, and the things that are new."""
-        new = {*filterfalse(self._kept.__contains__, map(id, things))}
-        came = [thing for thing in things if id(thing) in new] if new else []
-        if len(self._kept) + len(came) == len(things):
-            return [], came
-        there = {*map(id, things)}
-        return [place for place in self._kept if place not in there], came
+        found = difference(self._things, things)
+        if found is not None:
+            return [id(thing) for thing in found[0]], found[1]
+        there = {id(thing): thing for thing in things}
+        return list(self._kept.keys() - there.keys()), [there[place] for place in there.keys() - self._kept.keys()]
 
     def _busy_ids(self, busy: frozenset[str]) -> list[int]:
         """What is acted on, or was when its rows were made."""

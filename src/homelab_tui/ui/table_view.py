@@ -10,7 +10,9 @@ from textual.cache import LRUCache
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.timer import Timer
 
+from homelab_tui.domain.ordered import difference
 from homelab_tui.present.table import Column, FittedColumn, Row, fit_columns
 from homelab_tui.ui.table_lines import (
     MARK_WIDTH,
@@ -26,6 +28,8 @@ from homelab_tui.ui.table_lines import (
 )
 from homelab_tui.ui.table_rows import TableRows
 
+_BARS_S = 0.5
+"""How long the scroll bar may lag behind a few rows among hundreds: to draw it is to draw every line beside it."""
 _SAMPLE = 500
 """Rows that are measured at most when columns are fitted; a wider one grows its column when it is first drawn."""
 
@@ -52,6 +56,7 @@ class TableView(ScrollView, can_focus=True):
         self._wanted = [0] * len(self._all_columns)
         self._empty_text = empty_text
         self._refit_due = False
+        self._bars_timer: Timer | None = None
         self._known_rows = 0  # visible ones, before the size changed
         self._style_cache: dict[str, Style] = {}
         self._line_cache: LRUCache[tuple[str, bool, bool, bool], tuple[Row, Strip]] = LRUCache(512)
@@ -83,8 +88,8 @@ class TableView(ScrollView, can_focus=True):
         if not before:
             self._wanted = [0] * len(self._all_columns)
         else:
-            known = {*map(id, before)}
-            rows = [row for row in rows if id(row) not in known]
+            found = difference(before, rows)
+            rows = rows if found is None else found[1]
         sample = rows[:: len(rows) // _SAMPLE + 1]
         for index, column in enumerate(self._all_columns):
             if column.width is None and sample:
@@ -164,10 +169,20 @@ class TableView(ScrollView, can_focus=True):
             return
         # Set as usual, the reactive would lay out and repaint the whole screen for every row that comes or goes.
         # The scroll bars' own reactives do that, when a bar appears or vanishes.
+        before = self.virtual_size
         self.set_reactive(TableView.virtual_size, size)
-        self._scroll_update(size)
+        if not _looks_the_same(before, size):
+            self._update_bars()
+        elif self._bars_timer is None:
+            self._bars_timer = self.set_timer(_BARS_S, self._update_bars)
         if self.styles.auto_dimensions:
             self.refresh(layout=True)
+
+    def _update_bars(self) -> None:
+        if self._bars_timer is not None:
+            self._bars_timer.stop()
+            self._bars_timer = None
+        self._scroll_update(self.virtual_size)
 
     def _anchors(self) -> list[tuple[str, int]]:
         """Rows in sight with their lines, the cursor's first: one that is still there holds the screen in place."""
@@ -282,3 +297,8 @@ class TableView(ScrollView, can_focus=True):
         if model.rows:
             return f"No row matches “{model.filter.strip()}” (0 of {len(model.rows)})."
         return self._empty_text
+
+
+def _looks_the_same(before: Size, after: Size) -> bool:
+    """Whether a scroll bar that shows the one is hardly another than one that shows the other."""
+    return before.width == after.width and abs(before.height - after.height) * 100 < min(before.height, after.height)

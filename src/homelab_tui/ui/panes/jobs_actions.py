@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
+from operator import attrgetter
 from typing import TypeVar
 
 from textual import work
@@ -26,6 +28,7 @@ from homelab_tui.ui.screens.silence import SilenceScreen
 T = TypeVar("T")
 READ_ONLY = "read-only: [safety] read_only = true"
 _EXPIRIES = {"1h": (3600.0, "in 1 hour"), "24h": (86400.0, "in 24 hours"), "7d": (7 * 86400.0, "in 7 days")}
+_id_of, _name_of = attrgetter("id"), attrgetter("cluster", "namespace", "name")
 _ON_CRONJOBS = ("jobs.trigger", "jobs.suspend", "jobs.limits")
 
 
@@ -41,14 +44,18 @@ class _Meant:
 
 
 def _meant(view: JobsView, keys: tuple[str, ...]) -> _Meant:
-    wanted = {kind: {key.partition(":")[2] for key in keys if key.startswith(kind)} for kind in ("job:", "cronjob:")}
-    names = {key.rpartition("/")[2] for key in wanted["job:"]}
-    # The short name first: the whole one of ten thousand Jobs takes long to put together.
-    jobs = [job for job in view.jobs if job.id.name in names and str(job.id) in wanted["job:"]]
-    owners = wanted["cronjob:"] | {f"{job.id.cluster}/{job.id.namespace}/{job.cronjob}" for job in jobs if job.cronjob}
-    cronjobs = [cronjob for cronjob in view.cronjobs if cronjob.key in owners] if owners else []
-    recovered = [job for job in view.jobs if job.superseded and job.state is JobState.FAILED and job.uid]
+    wanted = {kind: _names(keys, kind) for kind in ("job:", "cronjob:")}
+    # Looked through in C: there may be ten thousand, and every step of the cursor asks.
+    jobs = [*compress(view.jobs, map(wanted["job:"].__contains__, map(_id_of, view.jobs)))] if wanted["job:"] else []
+    owners = wanted["cronjob:"] | {(job.id.cluster, job.id.namespace, job.cronjob) for job in jobs if job.cronjob}
+    cronjobs = [*compress(view.cronjobs, map(owners.__contains__, map(_name_of, view.cronjobs)))] if owners else []
+    recovered = [job for job in view.failed if job.superseded and job.uid]
     return _Meant(view, keys, jobs, cronjobs, recovered)
+
+
+def _names(keys: tuple[str, ...], kind: str) -> set[tuple[str, ...]]:
+    """(cluster, namespace, name) of the keys of one kind."""
+    return {tuple(key.removeprefix(kind).split("/", 2)) for key in keys if key.startswith(kind)}
 
 
 class JobsActing(Pane):

@@ -22,7 +22,8 @@ class Pane(PaneFrame):
     noun: ClassVar[str] = ""
     title: ClassVar[str] = ""
     columns: ClassVar[tuple[Column, ...]] = ()
-    state: reactive[LabState | None] = reactive(None, layout=False)
+    state: reactive[LabState | None] = reactive(None, layout=False, repaint=False)
+    """Nothing of it is drawn by the pane itself: its table repaints the lines that changed."""
 
     def __init__(self) -> None:
         super().__init__(id=self.noun)
