@@ -293,3 +293,15 @@ async def test_a_new_failure_is_hurried_and_nothing_else() -> None:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_the_beginning_of_a_long_list_takes_nothing_away_and_its_end_does(rig: Rig) -> None:
+    rig.cluster.add(failed_job("a", "u1"), failed_job("b", "u2"), failed_job("c", "u3"))
+    rig.start()
+    await until(lambda: rig.names == {"a", "b", "c"})
+    rig.cluster.feed.put_nowait(Watched((failed_job("c", "u3"), failed_job("new", "u4")), is_list=True, has_more=True))
+    await until(lambda: rig.names == {"a", "b", "c", "new"})
+    rig.cluster.feed.put_nowait(Watched((failed_job("a", "u1"),)))
+    rig.cluster.feed.put_nowait(Watched(all_uids=frozenset({"u1", "u3", "u4"})))
+    await until(lambda: rig.names == {"a", "c", "new"})
+    assert all({"a", "c"} <= {job.id.name for job in told.value.jobs} for told in rig.published if told.value)

@@ -43,10 +43,11 @@ def paged(request: web.Request) -> web.Response:
 
 async def test_of_a_long_list_the_failures_come_before_the_other_pages(tmp_path: Path) -> None:
     first, second, third, last = await steps_of(tmp_path, paged, 4)
-    assert (first.is_list, names(first)) == (True, ["a", "c", "gone"])
+    assert (first.is_list, first.has_more, names(first)) == (True, True, ["a", "c", "gone"])
     assert [job.state for job in first.items[1:]] == [JobState.FAILED, JobState.FAILED]
     assert [(step.is_list, names(step)) for step in (second, third)] == [(False, ["b"]), (False, ["c"])]
-    assert (last.is_list, last.items, last.gone) == (False, (), ("uid-gone",))
+    assert (last.is_list, last.items) == (False, ())
+    assert last.all_uids == frozenset({"uid-a", "uid-b", "uid-c"}), "what went while the pages were read is not among them"
 
 
 async def test_a_short_list_is_asked_for_once(tmp_path: Path) -> None:
@@ -57,7 +58,7 @@ async def test_a_short_list_is_asked_for_once(tmp_path: Path) -> None:
         return listed(job("a"), job("b"))
 
     [first] = await steps_of(tmp_path, answer, 1)
-    assert (first.is_list, names(first)) == (True, ["a", "b"])
+    assert (first.is_list, first.has_more, names(first)) == (True, False, ["a", "b"])
     assert len(asked) == 1
 
 

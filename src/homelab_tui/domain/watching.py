@@ -15,3 +15,7 @@ class Watched(Generic[T]):
     gone: tuple[str, ...] = ()
     """uids of deleted objects."""
     is_list: bool = False
+    has_more: bool = False
+    """Of a list: it is long, and this its beginning. The rest follows, up to the step with `all_uids`."""
+    all_uids: frozenset[str] | None = None
+    """At the end of a long list: the uids of everything in it. What else is held is there no more."""

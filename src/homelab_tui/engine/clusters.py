@@ -259,9 +259,13 @@ def _differs(before: Job | None, now: Job) -> bool:
 async def _applied(objects: dict[str, T], step: Watched[T]) -> dict[str, T]:
     """The objects by uid after one step of the watch."""
     if step.is_list:
-        return await _listed(objects, step.items)
+        listed = await _listed(objects, step.items)
+        # After an outage of a long list only the beginning is there: what was known stands until its end.
+        return objects | listed if step.has_more else listed
+    if step.all_uids is not None:
+        return {uid: item for uid, item in objects.items() if uid in step.all_uids}
     for item in step.items:
-        if item.uid:
+        if item.uid and objects.get(item.uid) != item:
             objects[item.uid] = item
     for uid in step.gone:
         objects.pop(uid, None)

@@ -162,7 +162,7 @@ class Lists(Generic[T]):
         items = [item for page in first for item in page.items]
         unfinished = [(space, page) for space, page in zip(self._namespaces, first, strict=True) if page.proceed]
         early = [item for namespace, _ in unfinished for item in await self._waited_for(namespace)]
-        yield Watched((*items, *early), is_list=True)
+        yield Watched((*items, *early), is_list=True, has_more=bool(unfinished))
         uid, seen = self._resource.uid, {*map(self._resource.uid, items)}
         for namespace, page in unfinished:
             following = _pages(self._wire, self._resource, namespace, self._field_selector, page)
@@ -170,9 +170,9 @@ class Lists(Generic[T]):
                 async for page_ in pages:
                     seen.update(map(uid, page_.items))
                     yield Watched(page_.items)
-        if gone := tuple(uid(item) for item in early if uid(item) not in seen):
-            # They went, or changed so that they are waited for no more, between the two lists.
-            yield Watched(gone=gone)
+        if unfinished:
+            # What was waited for may have gone before its page was read.
+            yield Watched(all_uids=frozenset(seen))
 
     async def _first_page(self, namespace: str | None) -> Page[T]:
         async with contextlib.aclosing(_pages(self._wire, self._resource, namespace, self._field_selector)) as pages:
