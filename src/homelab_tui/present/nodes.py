@@ -4,7 +4,7 @@ from datetime import datetime
 
 from homelab_tui.domain.node_findings import Findings, fleet, node_findings
 from homelab_tui.domain.nodes import KubeNode, NodeState, drift
-from homelab_tui.domain.poe import PoePort, SwitchReading, budget_mw, drawn_mw, reserved_mw
+from homelab_tui.domain.poe import PoePort, SwitchReading, budget_mw, drawn_mw, has_room, reserved_mw
 from homelab_tui.domain.reading import Health, HealthState
 from homelab_tui.domain.state import LabState, NodeView
 from homelab_tui.present.documents import reading_health
@@ -164,11 +164,17 @@ def _switch_row(name: str, value: SwitchReading | None, word: Health) -> Row:
         Cell(name, "accent"),
         Cell(budget_bar(drawn, reserved, budget), style),
         Cell(text),
-        Cell(f"{watts(reserved)} reserved" if reserved is not None else "", style),
+        Cell(_reserved(value, reserved), style),
         *[_BLANK] * 9,
         Cell(word.problem or "; ".join(value.findings), "warning") if word.problem or value.findings else _room(value),
     )
     return Row(key=f"switch:{name}", cells=cells, dim=word.state is not HealthState.OK, selectable=False)
+
+
+def _reserved(value: SwitchReading, reserved: int | None) -> str:
+    """`+1 HAT, 45.4 W reserved`: the note says it in words, and is not seen on a narrow screen."""
+    room = {True: "+1 HAT", False: "full", None: ""}[has_room(value)]
+    return ", ".join(word for word in (room, f"{watts(reserved)} reserved" if reserved is not None else "") if word)
 
 
 def _room(value: SwitchReading) -> Cell:
