@@ -159,9 +159,9 @@ PROFILES = (
     VendorProfile(
         vendor="Linksys", object_ids=(_vendor(3955),), tables=(_radlan(3955, 89), _radlan(89)), index_is_if_index=True
     ),
-    VendorProfile(
-        vendor="Eltex", object_ids=(_vendor(35265), _vendor(89)), tables=(_radlan(89),), index_is_if_index=True
-    ),
+    VendorProfile(vendor="Eltex", object_ids=(_vendor(35265),), tables=(_radlan(89),), index_is_if_index=True),
+    # Several makers' small switches show Radlan's own number instead of theirs.
+    VendorProfile(vendor="Radlan", object_ids=(_vendor(89),), tables=(_radlan(89),), index_is_if_index=True),
     VendorProfile(vendor="D-Link", object_ids=(_vendor(171),), tables=(_radlan(171, 10, 94, 89, 89), _radlan(89))),
     VendorProfile(
         vendor="Netgear",
