@@ -315,7 +315,7 @@ def test_the_switches_full_and_unread() -> None:
 
 
 def test_a_switch_says_what_was_odd_and_whether_it_has_room() -> None:
-    odd = replace(READ, model="GS308EPP", findings=("group 1: UsageThreshold 0",))
+    odd = replace(READ, ports=READ.ports[:1], model="GS308EPP", findings=("group 1: UsageThreshold 0",))
     state = LabState(switches=(("sw1", Reading(odd, START)),))
     (switch,) = cast(list[Document], poe_document(state, CONFIG, START)["switches"])
     assert (switch["model"], switch["findings"]) == ("GS308EPP", ["group 1: UsageThreshold 0"])

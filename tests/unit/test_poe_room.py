@@ -64,6 +64,16 @@ def test_what_is_drawn_rules_it_out_where_no_classes_are_told() -> None:
     assert has_room(replace(told, groups=(PseGroup(1, budget_mw=120_000, drawn_mw=80_000),))) is None
 
 
+def test_nothing_is_promised_of_ports_that_are_not_told() -> None:
+    supply = (PseGroup(1, budget_mw=370_000, drawn_mw=115_000),)
+    told = SwitchReading("s", "snmp", groups=supply)
+    assert has_room(told) is None, "a chassis that tells its supplies alone"
+    watts = replace(told, ports=(PoePort(PortRef("s", 1, 1), power_mw=2_509), PoePort(PortRef("s", 1, 2), power_mw=0)))
+    assert has_room(watts) is None, "a stack that tells watts, and neither status nor class"
+    assert has_room(replace(watts, ports=watts.ports[1:])) is True
+    assert has_room(replace(told, ports=(PoePort(PortRef("s", 1, 1)),))) is None
+
+
 def test_a_supply_that_does_not_operate_has_no_room() -> None:
     assert has_room(replace(reading(120), groups=(PseGroup(1, budget_mw=120_000, operates=False),))) is False
 

@@ -8,7 +8,16 @@ import pytest
 
 from homelab_tui.config.model import SecretRef, SwitchConfig
 from homelab_tui.domain.errors import SourceMissing, SourceRefused
-from homelab_tui.domain.poe import Detection, PoePort, PortRef, SwitchReading, budget_mw, drawn_mw, reserved_mw
+from homelab_tui.domain.poe import (
+    Detection,
+    PoePort,
+    PortRef,
+    SwitchReading,
+    budget_mw,
+    drawn_mw,
+    has_room,
+    reserved_mw,
+)
 from homelab_tui.sources.snmp import SnmpSwitch
 from tests.snmp_agent import Agent, oid, read_recording, running
 
@@ -86,6 +95,7 @@ async def test_a_stack_whose_main_table_knows_one_box_only() -> None:
     ]
     assert (port(reading, 1).label, port(reading, 2).label) == ("rpi01", "GigabitEthernet1/0/2")
     assert totals(reading) == (370_000, 115_000, None)
+    assert has_room(reading) is None, "no class is told: nothing is promised"
     assert reading.groups[0].threshold_percent is None
     assert_named(reading, "UsageThreshold 0", "no power supply for group 2, 3", "no RFC 3621 port rows")
 

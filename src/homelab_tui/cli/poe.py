@@ -39,9 +39,11 @@ def _print(state: LabState) -> None:
             tell(f"{name}: {reading.problem or 'not read'}")
             continue
         value = reading.value
-        drawn, reserved = watts(drawn_mw(value)), watts(reserved_mw(value))
-        words = [f"{drawn} drawn", f"{reserved} reserved by class", f"of {watts(budget_mw(value))}"]
-        tell(f"{name}: {', '.join(words + [room for room in (room_words(value),) if room])}")
+        drawn, reserved, budget = drawn_mw(value), reserved_mw(value), budget_mw(value)
+        words = [f"{watts(drawn)} drawn", f"{watts(reserved)} reserved by class", f"of {watts(budget)}"]
+        words += [room for room in (room_words(value),) if room]
+        if (drawn, reserved, budget) != (None, None, None):
+            tell(f"{name}: {', '.join(words)}")
         for finding in value.findings:
             tell(f"{name}: {finding}")
     feeds = {(v.port.ref if v.port else v.node.poe): v.node.name for v in state.node_views}

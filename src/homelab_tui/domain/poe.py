@@ -156,7 +156,8 @@ def has_room(reading: SwitchReading, power_class: int = 4) -> bool | None:
     """Whether a supply has room for one more device of a class (4: a PoE+ HAT), as the switch reserves it.
 
     Each supply of a stack or chassis feeds its own ports, so that what is left of two does not add up. None when it
-    cannot be told: no budget, or a delivering port without a class; what is drawn already may still rule it out.
+    cannot be told: no budget, no ports, or a port that may deliver and tells no class. What is drawn may still rule it
+    out.
     """
     verdicts = [_has_room(group, reading, RESERVED_BY_CLASS_MW[power_class]) for group in reading.groups]
     if any(verdicts):
@@ -169,8 +170,9 @@ def _has_room(group: PseGroup, reading: SwitchReading, wanted_mw: int) -> bool |
         return None
     if group.operates is False or (group.drawn_mw or 0) + wanted_mw > group.budget_mw:
         return False
-    delivering = [port for port in reading.ports if port.delivers_power and port.ref.group == group.group]
-    if any(port.power_class is None for port in delivering):
+    ports = [port for port in reading.ports if port.ref.group == group.group]
+    taken = [port for port in ports if port.delivers_power or (port.delivers_power is None and port.power_mw != 0)]
+    if not ports or any(port.power_class is None for port in taken):
         return None
-    reserved = sum(RESERVED_BY_CLASS_MW.get(port.power_class or 0, 0) for port in delivering)
+    reserved = sum(RESERVED_BY_CLASS_MW.get(port.power_class or 0, 0) for port in taken)
     return reserved + wanted_mw <= group.budget_mw
