@@ -166,6 +166,28 @@ async def test_a_bad_fault_is_exit_2_with_the_grammar_and_no_trace(temporary: Pa
     assert scratches(temporary) == []
 
 
+_SHORT_OF_PORTS = (
+    """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (24, 24))
+"""
+    + _LAB
+)
+
+
+async def test_a_lab_that_gets_no_more_sockets_is_exit_2_in_words_and_leaves_nothing(
+    temporary: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "lab.toml"
+    async with child(sys.executable, "-c", _SHORT_OF_PORTS, str(config), "0") as process:
+        out, error = await asyncio.wait_for(process.communicate(), 60)
+    assert (process.returncode, out) == (2, b"")
+    assert error.startswith(b"homelab demo: the lab could not start: ")
+    assert b"Traceback" not in error
+    assert not config.exists()
+    assert scratches(temporary) == []
+
+
 async def test_the_config_names_every_server_in_the_contract_s_names(temporary: Path, tmp_path: Path) -> None:
     config = tmp_path / "lab.toml"
     async with child(sys.executable, "-c", _LAB, str(config), "0") as process:
@@ -194,3 +216,24 @@ def test_a_killed_lab_s_directory_is_swept_and_a_living_one_s_is_not(temporary: 
     assert stranger.exists()
     living.remove()
     assert not living.path.exists()
+
+
+def test_a_removal_that_was_cut_off_is_finished_by_the_next_lab(temporary: Path) -> None:
+    scratch = Scratch()
+    (scratch.path / "host_keys").mkdir()
+    (scratch.path / "a_secret").write_text("x")
+    (scratch.path / "z_link").symlink_to(temporary)
+    seen: list[set[str]] = []
+
+    def watch(event: str, arguments: tuple[object, ...]) -> None:
+        if event in ("os.remove", "os.rmdir") and scratch.path.is_dir() and watching:
+            seen.append({entry.name for entry in scratch.path.iterdir()})
+
+    watching = True
+    sys.addaudithook(watch)
+    scratch.remove()
+    watching = False
+    assert seen
+    assert all("lock" in names for names in seen[:-1])
+    assert temporary.is_dir()
+    assert not scratch.path.exists()

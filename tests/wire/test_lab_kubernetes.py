@@ -416,6 +416,13 @@ async def test_a_wrong_token_is_401_none_is_403_and_rights_are_worded_as_rbac_do
         assert everywhere.json()["message"].endswith('in API group "batch" at the cluster scope')
         assert (await client.get(JOBS)).status_code == 200
         assert (await client.post(ssar, json=review)).json()["status"]["allowed"] is True
+    async with api(site, "nobody") as client:
+        for path in (JOBS, "/api/v1/nodes", "/api/v1/namespaces/backup/pods"):
+            assert (await client.get(path)).status_code == 403
+        assert (await client.post(ssar, json=review)).json()["status"]["allowed"] is False
+        assert (await client.get("/version")).status_code == 200
+    async with api(site) as client:
+        assert (await client.post(ssar, json=review)).json()["status"]["allowed"] is True
 
 
 async def test_names_are_checked_and_taken_names_refused(site: DemoSite) -> None:

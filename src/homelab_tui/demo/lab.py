@@ -115,6 +115,9 @@ class DemoLab:
             self._stack.push_async_callback(_cancelled, beat)
             if self.options.story:
                 Story(self.sites["pi"]).begin()
+        except BaseExceptionGroup as group:
+            await self._stack.aclose()
+            raise _cause(group) from group
         except BaseException:
             await self._stack.aclose()
             raise
@@ -284,6 +287,12 @@ class DemoLab:
             except Exception:  # the lab's heart goes on: a broken moment is logged, not the end of every server
                 log.exception("demo lab: a beat failed")
             await asyncio.sleep(BEAT_S)
+
+
+def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What several servers that start at once failed on: what the system refused before what followed from it."""
+    leaves = [_cause(error) if isinstance(error, BaseExceptionGroup) else error for error in group.exceptions]
+    return next((error for error in leaves if isinstance(error, OSError)), leaves[0])
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

@@ -35,7 +35,7 @@ class Scratch:
     def remove(self) -> None:
         """Delete everything. Calling it twice does no harm."""
         if self._lock >= 0:
-            shutil.rmtree(self.path, ignore_errors=True)
+            _remove(self.path)
             os.close(self._lock)
             self._lock = -1
 
@@ -66,8 +66,18 @@ def remove_if_dead(path: Path) -> None:
         return  # not a lab's, or one that is just being made or removed
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(path, ignore_errors=True)
+        _remove(path)
     except BlockingIOError:
         pass  # that lab lives
     finally:
         os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    """Everything, the lock last: who is killed half-way leaves a directory that the next one still knows as a lab's."""
+    for entry in path.iterdir() if path.is_dir() else ():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
+        elif entry.name != _LOCK:
+            entry.unlink(missing_ok=True)
+    shutil.rmtree(path, ignore_errors=True)
