@@ -88,15 +88,29 @@ async def test_a_run_by_hand_is_followed_until_it_has_ended(tmp_path: Path, monk
         await screen.press("right", "enter")
         await screen.until_dialog("LogScreen")
         await until(lambda: "following" in subtitle(screen))
+        await until(lambda: any(line.startswith("── heartbeat-manual-") for line in view(screen).lines), 20)
+        await until(lambda: view(screen).lines[-1].endswith("is complete ──"), 60)
+        assert "ended" in subtitle(screen)
+        assert [entry.kind for entry in screen.lab.activity.entries()] == ["jobs.trigger"]
+
+
+async def test_following_is_stopped_and_begun_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with start_lab(ssh=False, snmp=False) as lab, dashboard(lab, tmp_path, monkeypatch) as screen:
+        key = "cronjob:nuc/db/vacuum"  # it runs for 40 s: it does not end by itself here
+        await screen.go_to("jobs", key)
+        await until(lambda: all(reading.value for _, reading in screen.lab.store.state.clusters))
+        await screen.go_to("jobs", key)
+        await screen.press("t")
+        await screen.until_dialog("ConfirmScreen")
+        await screen.press("right", "enter")
+        await screen.until_dialog("LogScreen")
+        await until(lambda: "following" in subtitle(screen))
         await screen.press("Y")
         assert "--follow" in screen.app.clipboard
         await screen.press("f")
         await until(lambda: "stopped" in subtitle(screen))
         await screen.press("f")
-        await until(lambda: any(line.startswith("── heartbeat-manual-") for line in view(screen).lines), 20)
-        await until(lambda: view(screen).lines[-1].endswith("is complete ──"), 60)
-        assert "ended" in subtitle(screen)
-        assert [entry.kind for entry in screen.lab.activity.entries()] == ["jobs.trigger"]
+        await until(lambda: "following" in subtitle(screen))
 
 
 async def test_a_log_full_of_commands_for_the_terminal_is_only_text(

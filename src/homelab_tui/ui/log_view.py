@@ -1,9 +1,10 @@
 """Lines that come and come: a view that follows its end, stays where a person scrolled, and finds words."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import ClassVar
 
-from rich.cells import cell_len
+from rich.cells import cell_len, chop_cells
 from rich.segment import Segment
 from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
@@ -15,13 +16,15 @@ from homelab_tui.present.table import printable
 MAX_LINES = 20_000
 """The oldest lines go when there are more."""
 _MAX_LINE = 4_000
+_LEAST_WIDTH = 20
 
 
 class LogView(ScrollView, can_focus=True):
     """A text by lines, drawn line by line: a log of ten thousand lines costs what is seen of it."""
 
     DEFAULT_CSS = """
-    LogView { height: 1fr; width: 1fr; background: $surface; scrollbar-size: 1 1; }
+    LogView { height: 1fr; width: 1fr; background: $surface; scrollbar-size: 1 1;
+        overflow-x: hidden; scrollbar-gutter: stable; }
     LogView > .logview--match { background: $warning 40%; text-style: bold; }
     LogView > .logview--here { background: $accent; color: $text; text-style: bold; }
     LogView > .logview--note { color: $text-accent; }
@@ -40,9 +43,13 @@ class LogView(ScrollView, can_focus=True):
         super().__init__()
         self.lines: list[str] = []
         """As they came, unchanged."""
-        self._shown: list[str] = []
+        self._printed: list[str] = []
         """The same, printable."""
-        self._width = 0
+        self._rows: list[tuple[int, str]] = []
+        """What is drawn: a line that is too long takes several rows. (line, part of it)."""
+        self._wrapped_at = 0
+        self.is_at_end = True
+        """Whether what comes is to be in view."""
         self.needle = ""
         self.here: int | None = None
         """The line of the match that was gone to last."""
@@ -52,34 +59,67 @@ class LogView(ScrollView, can_focus=True):
     def add(self, lines: Sequence[str]) -> None:
         """More of it; the end stays in view where it was in view."""
         at_end = self.is_at_end
-        self.lines += lines
         fresh = [printable(line.expandtabs(), _MAX_LINE) for line in lines]
-        self._shown += fresh
+        for number, line in enumerate(fresh, len(self.lines)):
+            self._rows += self._parts(number, line)
+        self.lines += lines
+        self._printed += fresh
         gone = len(self.lines) - MAX_LINES
         if gone > 0:
-            del self.lines[:gone], self._shown[:gone]
-            self.here = None if self.here is None or self.here < gone else self.here - gone
-        self._width = max([self._width, *map(cell_len, fresh)])
+            self._forget(gone, at_end=at_end)
         self._measure()
         if at_end:
-            self.scroll_end(animate=False, immediate=True)
-        elif gone > 0:
-            self.scroll_relative(y=-gone, animate=False)
+            self.scroll_end(animate=False)  # once the new size is known
         self.refresh()
+
+    def _forget(self, gone: int, *, at_end: bool) -> None:
+        """Let go of the oldest lines; what is looked at stays where it is."""
+        rows = self._first_row(gone)
+        del self.lines[:gone], self._printed[:gone]
+        self._rows = [(line - gone, part) for line, part in self._rows[rows:]]
+        self.here = None if self.here is None or self.here < gone else self.here - gone
+        if not at_end:
+            self.scroll_relative(y=-rows, animate=False, immediate=True)
+
+    def _parts(self, number: int, line: str) -> list[tuple[int, str]]:
+        width = self.text_width
+        return [(number, part) for part in (chop_cells(line, width) if cell_len(line) > width else [line])]
+
+    @property
+    def text_width(self) -> int:
+        """Cells beside the scroll bar."""
+        return max(_LEAST_WIDTH, self.scrollable_content_region.width)
+
+    def _first_row(self, line: int) -> int:
+        return bisect_left(self._rows, line, key=lambda row: row[0])
+
+    def on_resize(self) -> None:
+        """Another width: long lines break elsewhere."""
+        if self.text_width == self._wrapped_at:
+            return
+        at_end, self._wrapped_at = self.is_at_end, self.text_width
+        first = self._rows[self.scroll_offset.y][0] if self.scroll_offset.y < len(self._rows) else 0
+        self._rows = [row for number, line in enumerate(self._printed) for row in self._parts(number, line)]
+        self._measure()
+        if at_end:
+            self.scroll_end(animate=False)  # once the new size is known
+        else:
+            self.scroll_to(y=self._first_row(first), animate=False, immediate=True)
 
     def clear(self) -> None:
         """Nothing of it."""
-        self.lines, self._shown, self._width, self.here = [], [], 0, None
+        self.lines, self._printed, self._rows, self.here = [], [], [], None
         self._measure()
         self.scroll_home(animate=False, immediate=True)
+        self.is_at_end = True
 
-    @property
-    def is_at_end(self) -> bool:
-        """Whether the last line is in view."""
-        return self.scroll_offset.y >= self.max_scroll_y
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """A person scrolled, or we did: the end is followed as long as it is in view."""
+        super().watch_scroll_y(old_value, new_value)
+        self.is_at_end = round(new_value) >= self.max_scroll_y
 
     def _measure(self) -> None:
-        self.virtual_size = Size(self._width, len(self._shown))
+        self.virtual_size = Size(1, len(self._rows))
 
     # Search
 
@@ -110,11 +150,11 @@ class LogView(ScrollView, can_focus=True):
     def _matches(self) -> list[int]:
         if not self.needle:
             return []
-        return [number for number, line in enumerate(self._shown) if self.needle in line.casefold()]
+        return [number for number, line in enumerate(self._printed) if self.needle in line.casefold()]
 
     def _go(self, line: int) -> None:
         self.here = line
-        self.scroll_to_region(Region(self.scroll_offset.x, line, 1, 1), animate=False, immediate=True, center=True)
+        self.scroll_to_region(Region(0, self._first_row(line), 1, 1), animate=False, immediate=True, center=True)
         self.refresh()
 
     # Drawing
@@ -122,32 +162,30 @@ class LogView(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """One line of the screen."""
         number = self.scroll_offset.y + y
-        style = self.rich_style
-        width = self.size.width
-        if number >= len(self._shown):
+        style, width = self.rich_style, self.size.width
+        if number >= len(self._rows):
             return Strip.blank(width, style)
-        strip = Strip(self._segments(number))
-        return strip.crop_extend(self.scroll_offset.x, self.scroll_offset.x + width, style)
+        return Strip(self._segments(*self._rows[number])).crop_extend(0, width, style)
 
-    def _segments(self, number: int) -> list[Segment]:
-        line = self._shown[number]
-        plain = self.rich_style
+    def _segments(self, number: int, part: str) -> list[Segment]:
+        """A row; what was searched is marked, in whole rows where its line has it across a break."""
+        line, plain = self._printed[number], self.rich_style
         if line.startswith("── "):
             plain += self.get_component_rich_style("logview--note", partial=True)
-        folded = line.casefold()
-        # Where folding changes the length (ß, İ) places would be wrong: the line is then marked as a whole.
-        if not self.needle or self.needle not in folded:
-            return [Segment(line, plain)]
+        if not self.needle or self.needle not in line.casefold():
+            return [Segment(part, plain)]
         name = "logview--here" if number == self.here else "logview--match"
         marked = self.rich_style + self.get_component_rich_style(name, partial=True)
-        if len(folded) != len(line):
-            return [Segment(line, marked)]
+        folded = part.casefold()
+        # Where folding changes the length (ß, İ) places would be wrong.
+        if len(folded) != len(part) or (len(part) != len(line) and self.needle not in folded):
+            return [Segment(part, marked)]
         found, start = [], 0
         while (at := folded.find(self.needle, start)) >= 0:
             end = at + len(self.needle)
-            found += [Segment(line[start:at], plain), Segment(line[at:end], marked)]
+            found += [Segment(part[start:at], plain), Segment(part[at:end], marked)]
             start = end
-        return [*found, Segment(line[start:], plain)]
+        return [*found, Segment(part[start:], plain)]
 
     def action_top(self) -> None:
         """The beginning."""
