@@ -73,3 +73,23 @@ async def test_a_shell_that_cannot_be_opened_here_says_how_to_open_it(
         await screen.go_to("nodes", "node:nuc02")
         await screen.press("S")
         await until(lambda: screen.toasts.count("run: ssh") == 2)
+
+
+async def test_a_user_of_its_own_is_named_and_opened_by_a_chosen_key(
+    lab: DemoLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with dashboard(lab, tmp_path, monkeypatch, size=(80, 24)) as screen:
+        await screen.go_to("keys", "account:nuc01")
+        await until(lambda: len(screen.lab.store.state.my_keys) == 2)
+        await screen.press("n")
+        await screen.until_dialog("PickScreen")
+        await screen.press("down", "enter")
+        await screen.until_dialog("AskScreen")
+        await screen.press("ctrl+u", *"Root", "enter")
+        assert screen.dialog == "AskScreen"  # no name for a user
+        await screen.press("ctrl+u", *"kubespray", "enter")
+        await screen.until_dialog("PickScreen")
+        await screen.press("enter")
+        await screen.until_dialog("ConfirmScreen")
+        await screen.press("right", "enter")
+        await until(lambda: "nothing was changed" in screen.toasts)  # the lab's sudo makes nobody on this machine

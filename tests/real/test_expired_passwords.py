@@ -1,6 +1,11 @@
 """A fresh Ubuntu's first login: the password has expired (`chage -d 0`). Debian's sshd, PAM and passwd."""
 
+import asyncio
+import json
+import os
 import subprocess
+import sys
+from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -162,6 +167,38 @@ async def test_a_fresh_machine_is_met_opened_and_given_a_key_by_the_dialogs_alon
                 await app.lab.close()
     assert key_text(key.blob).encode() in account.keys_file.read_bytes()
     for text in (told, *written_below(tmp_path)):
+        assert OLD.reveal() not in text
+        assert NEW.reveal() not in text
+
+
+async def test_a_script_takes_a_fresh_machine_through_it_without_a_terminal(
+    fresh: tuple[Sshd, Account], key: PublicKey, tmp_path: Path
+) -> None:
+    server, account = fresh
+    config = tmp_path / "config.toml"
+    config.write_text(
+        f'[[nodes]]\nname = "nuc01"\nhost = "127.0.0.1"\nuser = "{account.user}"\nport = {server.port}\n'
+        f'[ssh]\nconfig = "{server.ssh_config(admin=False)}"\nknown_hosts = "{tmp_path}/known_hosts"\n'
+        f'[keys]\npaths = ["{key.path}"]\nagent = false\n'
+    )
+    command = [sys.executable, "-m", "homelab_tui", "--config", str(config), "keys", "push", key.path or ""]
+    command += ["--node", "nuc01", "--fingerprint", server.host_keys[0].fingerprint, "--yes", "--json"]
+    environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path / "state"), "OLD": OLD.reveal(), "NEW": NEW.reveal()}
+
+    async def push(*more: str) -> tuple[int, dict[str, Any], str]:
+        process = await asyncio.create_subprocess_exec(
+            *command, *more, env=environment, stdin=DEVNULL, stdout=PIPE, stderr=PIPE
+        )
+        out, err = await asyncio.wait_for(process.communicate(), 60)
+        return process.returncode or 0, json.loads(out)["results"][0], err.decode()
+
+    status, result, _ = await push("--password-env", "OLD")
+    assert (status, result["changed"]) == (1, False)
+    assert "the account wants a new one first" in result["detail"]
+    status, result, err = await push("--password-env", "OLD", "--new-password-env", "NEW")
+    assert (status, result["changed"], result["proven"]) == (0, True, True)
+    assert "the expired password was changed" in result["detail"]
+    for text in (json.dumps(result), err, *written_below(tmp_path)):
         assert OLD.reveal() not in text
         assert NEW.reveal() not in text
 

@@ -134,3 +134,44 @@ async def test_an_account_that_cannot_become_root_is_not_hardened_and_the_next_i
     status, document, _ = await shell.run("keys", "hosts", "--all", "--yes")
     assert status == 1
     assert "all of them are loopback" in document["results"][0]["detail"]
+
+
+async def test_strangers_say_since_when_they_are_there_and_each_account_how_it_is_reached(shell: Shell) -> None:
+    status, listing, _ = await shell.run("keys")
+    (stranger,) = listing["unknown_keys"]
+    assert (status, stranger["accounts"], stranger["last_used_at"]) == (0, ["nuc04"], None)
+    _, again, _ = await shell.run("keys")
+    assert again["unknown_keys"][0]["first_seen_at"] == stranger["first_seen_at"] is not None
+    nodes = {node["name"]: node for node in listing["nodes"]}
+    assert (nodes["nuc01"]["via"], nodes["rpi01"]["via"]) == (["bastion"], [])
+    assert "publickey" in nodes["nuc01"]["methods"]
+    assert nodes["nuc01"]["password_by_config"] == nodes["nuc01"]["password_login"]
+    assert all(key["has_passphrase"] is False and key["made_at"] for key in listing["keys"])
+
+
+async def test_what_is_wanted_of_a_user_or_of_hosts_is_said_before_anything_is_sent(shell: Shell) -> None:
+    for words, why in (
+        (("sudo", "--node", "nuc01", "--create"), "name one"),
+        (("hosts",), "--here"),
+        (("hosts", "--node", "nuc01", "--all"), "not allowed with"),
+    ):
+        status, _, err = await shell.run("keys", *words, "--yes")
+        assert (status, why in err) == (2, True)
+    status, document, _ = await shell.run(
+        "keys", "sudo", "--node", "nuc01", "--user", "kubespray", "--create", "--dry-run"
+    )
+    (would,) = document["results"]
+    assert (status, document["dry_run"], would["changed"]) == (0, True, True)
+    assert "kubespray: made if it is not there" in would["detail"]
+    status, document, _ = await shell.run("keys", "sudo", "--node", "nuc01", "--user", "kubespray", "--create", "--yes")
+    assert (status, document["results"][0]["ok"]) == (1, False)
+    assert "nothing was changed" in document["results"][0]["detail"]  # the lab's sudo makes nobody on this machine
+    status, document, _ = await shell.run("keys", "hosts", "--here", "--bastion", "--yes")
+    assert (status, [result["target"] for result in document["results"]]) == (1, ["127.0.0.1", "this machine"])
+    assert all("all of them are loopback" in result["detail"] for result in document["results"])
+
+
+async def test_a_dry_run_shows_the_line_that_would_be_added(shell: Shell) -> None:
+    text = (shell.lab.home / ".ssh" / "id_laptop.pub").read_text().strip()
+    status, document, _ = await shell.run("keys", "push", "id_laptop", "--node", "nuc03", "--dry-run")
+    assert (status, f"+ {text}" in document["results"][0]["detail"]) == (0, True)
