@@ -24,9 +24,11 @@ SERVERS = {
     "snmpbulkwalk": "snmp",
     "busybox": "busybox",
     "dropbear": "dropbear-bin",
+    "dropbearkey": "dropbear-bin",
     "fish": "fish",
     "tcsh": "tcsh",
     "sudo": "sudo",
+    "zsh": "zsh",
 }
 """Program that the tests start -> Debian package that brings it."""
 

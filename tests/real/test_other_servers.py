@@ -1,7 +1,6 @@
 """Servers that are set up otherwise: sshd that reads other files, and dropbear."""
 
 import contextlib
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -74,9 +73,7 @@ async def test_keys_that_live_outside_the_home_are_left_to_whoever_keeps_them(ke
 @contextlib.contextmanager
 def running_dropbear(base: Path) -> Iterator[tuple[int, Path]]:
     """Debian's dropbear: its port, and a known_hosts file that knows it."""
-    program, keygen = shutil.which("dropbear"), shutil.which("dropbearkey")
-    if program is None or keygen is None:
-        pytest.skip("dropbear is not installed (as root: apt-get install dropbear-bin)")
+    program, keygen = str(require_binary("dropbear")), str(require_binary("dropbearkey"))
     host_key = base / "dropbear_host_key"
     shown = subprocess.run([keygen, "-t", "ed25519", "-f", str(host_key)], check=True, capture_output=True, text=True)
     public = next(line for line in shown.stdout.splitlines() if line.startswith("ssh-ed25519"))

@@ -16,6 +16,7 @@ from homelab_tui.domain.key_blobs import fingerprint
 from homelab_tui.domain.keys import CellState, ProofState, PublicKey
 from tests.keygen import ed25519_blob, key_text
 from tests.real.sshd import Account, Sshd, make_key, needs_root, throw_away_account
+from tests.servers import require_binary
 
 
 def mode(path: Path) -> int:
@@ -254,17 +255,10 @@ printf '@@HL OK\n@@HL USER root\n'
 """
 
 
-def require_shell(shell: str) -> None:
-    if not Path(shell).exists():
-        pytest.skip(f"{shell} is not installed")
-
-
-@pytest.mark.parametrize("shell", ["/bin/sh", "/bin/bash", "/bin/rbash", "/usr/bin/fish", "/usr/bin/tcsh", "/bin/zsh"])
+@needs_root
+@pytest.mark.parametrize("shell", ["sh", "bash", "rbash", "fish", "tcsh", "zsh"])
 async def test_any_login_shell_and_a_noisy_start_file_are_no_obstacle(server: Sshd, key: PublicKey, shell: str) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("needs root: a user with another login shell")
-    require_shell(shell)
-    with throw_away_account(server, shell=shell) as account:
+    with throw_away_account(server, shell=str(require_binary(shell))) as account:
         for name in (".bashrc", ".profile", ".tcshrc", ".zshenv", ".config/fish/config.fish"):
             if "/" not in name or (account.home / ".config").exists():
                 account.write(name, NOISE.encode() if name != ".tcshrc" else b"echo Welcome\n")
