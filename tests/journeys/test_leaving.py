@@ -1,5 +1,6 @@
 """Leaving: by the key, by a signal, by a closed terminal. The terminal is restored and nobody waits."""
 
+import asyncio
 import os
 import pty
 import select
@@ -9,11 +10,13 @@ import sys
 import termios
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from homelab_tui.demo.lab import DemoLab
+from tests.labs import until
 
 ALTERNATE_ON, ALTERNATE_OFF = b"\x1b[?1049h", b"\x1b[?1049l"
 MODES = {"mouse": b"\x1b[?1000", "paste in brackets": b"\x1b[?2004", "focus reports": b"\x1b[?1004"}
@@ -25,11 +28,11 @@ class Process:
     def __init__(self, config: Path, state: Path) -> None:
         self.master, slave = pty.openpty()
         self.modes_before = termios.tcgetattr(slave)
+        self.name = os.ttyname(slave)
         env = {**os.environ, "XDG_STATE_HOME": str(state), "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40"}
-        command = [sys.executable, "-m", "homelab_tui", "--config", str(config)]
-        self.process = subprocess.Popen(
-            command, stdin=slave, stdout=slave, stderr=slave, env=env, start_new_session=True
-        )
+        # A session of its own, led by the dashboard: the kernel tells it when its terminal is closed.
+        command = ["setsid", "--ctty", sys.executable, "-m", "homelab_tui", "--config", str(config)]
+        self.process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=env)
         os.close(slave)
         self.seen = b""
 
@@ -50,6 +53,22 @@ class Process:
         self._read(0.2)
         return self.process.returncode
 
+    @contextmanager
+    def other_writer(self) -> Iterator[select.poll]:
+        """Tells whether the terminal would take what somebody else writes."""
+        descriptor = os.open(self.name, os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
+        try:
+            room = select.poll()
+            room.register(descriptor, select.POLLOUT)
+            yield room
+        finally:
+            os.close(descriptor)
+
+    def close_terminal(self) -> None:
+        """As closing the window does, or a connection that breaks."""
+        os.close(self.master)
+        self.master = -1
+
     def _read(self, timeout_s: float) -> None:
         ready, _, _ = select.select([self.master], [], [], timeout_s)
         if ready:
@@ -63,6 +82,8 @@ class Process:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
+        if self.master >= 0:
+            os.close(self.master)
 
 
 @pytest.fixture
@@ -74,20 +95,15 @@ def dashboard(lab: DemoLab, tmp_path: Path) -> Iterator[Process]:
         yield process
     finally:
         process.close()
-        os.close(process.master)
 
 
 async def in_thread_until(process: Process, text: bytes) -> None:
     """The lab lives in this loop: read the pty beside it."""
-    import asyncio
-
     await asyncio.to_thread(process.read_until, text)
 
 
 async def ended(process: Process, seconds: float) -> int:
     """The exit status, the lab running meanwhile."""
-    import asyncio
-
     return await asyncio.to_thread(process.ended_within, seconds)
 
 
@@ -133,6 +149,40 @@ async def test_a_signal_ends_it_in_order(dashboard: Process, number: signal.Sign
     assert b"Traceback" not in dashboard.seen
 
 
+async def test_a_closed_terminal_ends_it(dashboard: Process) -> None:
+    await in_thread_until(dashboard, b"nuc01")
+    dashboard.close_terminal()
+    assert await asyncio.to_thread(dashboard.process.wait, 10) == 128 + signal.SIGHUP
+
+
+async def test_a_closed_terminal_leaves_no_port_switched_off(lab: DemoLab, dashboard: Process) -> None:
+    port = lab.world.switch.ports[3]
+    await in_thread_until(dashboard, b"delivering")
+    os.write(dashboard.master, b"\x1b[B" * 6 + b"c")
+    await in_thread_until(dashboard, b"Power-cycle rpi03")
+    os.write(dashboard.master, b"\x1b[C\r")
+    await until(lambda: port.admin == 2, 20)
+    dashboard.close_terminal()
+    assert await asyncio.to_thread(dashboard.process.wait, 20) == 128 + signal.SIGHUP
+    assert port.admin == 1
+
+
+async def test_a_terminal_that_stands_still_does_not_hold_it(dashboard: Process) -> None:
+    await in_thread_until(dashboard, b"nuc01")
+    with dashboard.other_writer() as terminal:
+
+        def takes_no_more() -> bool:
+            if terminal.poll(0):
+                os.write(dashboard.master, b"?\x1b")
+                return False
+            return True
+
+        await until(takes_no_more, 60)
+    os.write(dashboard.master, b"123" * 40)  # more than any queue on the way holds
+    dashboard.process.terminate()
+    assert await asyncio.to_thread(dashboard.process.wait, 20) == 128 + signal.SIGTERM
+
+
 async def test_ctrl_c_does_not_leave_by_accident(dashboard: Process) -> None:
     await in_thread_until(dashboard, b"nuc01")
     os.write(dashboard.master, b"\x03")
@@ -142,8 +192,6 @@ async def test_ctrl_c_does_not_leave_by_accident(dashboard: Process) -> None:
 
 
 async def test_without_a_terminal_it_says_so_and_exits_2(lab: DemoLab, tmp_path: Path) -> None:
-    import asyncio
-
     config = lab.write_config(tmp_path / "config.toml")
     command = [sys.executable, "-m", "homelab_tui", "--config", str(config)]
     done = await asyncio.to_thread(

@@ -76,11 +76,13 @@ async def _show(
     for later_s in _LOADED_S:
         loop.call_later(later_s, keep_for_good)
     app = HomelabApp(config, open_lab, leaving)
-    status = await app.run_async()
+    try:
+        status = await app.run_async()
+    finally:  # however the screen ended: a terminal that is gone must not leave a port switched off
+        if app.lab is not None:
+            if app.lab.busy:
+                tell(f"homelab: finishing {app.lab.busy} operation(s) that must not be left half-way…")
+            await app.lab.close()
     if app.failure is not None:
         raise app.failure
-    if app.lab is not None:
-        if app.lab.busy:
-            tell(f"homelab: finishing {app.lab.busy} operation(s) that must not be left half-way…")
-        await app.lab.close()
     return status or 0

@@ -1,5 +1,6 @@
 """What the command line prints: one document or one table on stdout, everything else on stderr."""
 
+import contextlib
 import json
 import sys
 from collections.abc import Sequence
@@ -33,11 +34,12 @@ def fail(message: str, status: int, *, as_json: bool) -> int:
 
 
 def tell(text: str) -> None:
-    """A line for the person, never for a script: stderr."""
+    """A line for the person, never for a script: stderr. It is lost where nobody is left to read it."""
     from homelab_tui.present.table import printable
 
-    for line in text.splitlines() or [""]:
-        print(printable(line, 2_000), file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):  # the terminal was closed, and what must finish is still ahead
+        for line in text.splitlines() or [""]:
+            print(printable(line, 2_000), file=sys.stderr, flush=True)
 
 
 def print_json(document: "Document") -> None:
