@@ -10,6 +10,7 @@ from homelab_tui.commands import COMMANDS
 from homelab_tui.config.model import Config
 from homelab_tui.domain.errors import UsageError
 from homelab_tui.ui.app import HomelabApp
+from homelab_tui.ui.health_bar import HealthBar
 from scripts.frozen_lab import FrozenLab
 from tests.labs import until
 
@@ -150,3 +151,12 @@ async def test_a_lab_that_cannot_be_opened_ends_the_dashboard_and_says_why() -> 
         await until(lambda: app.failure)
     assert str(app.failure) == "there is no such lab"
     assert app.return_value == 1
+
+
+async def test_a_dashboard_that_is_left_while_it_opens_is_not_drawn_any_more() -> None:
+    lab = FrozenLab()
+    app = HomelabApp(lab.config, lambda: lab)
+    async with app.run_test(size=(80, 24)):
+        await until(lambda: app.lab)
+        await app.main.query_one(HealthBar).remove()  # Textual takes the bars down before the screen
+        app.main.show_state(lab.store.state)

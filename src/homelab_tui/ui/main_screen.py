@@ -124,7 +124,8 @@ class MainScreen(FrameScreen):
             self._bars_timer.stop()
             self._bars_timer = None
         lab = self.lab
-        if lab is None:
+        # Without its bars the screen is being taken down: somebody left while the lab was still being opened.
+        if lab is None or not self.query(HealthBar):
             return
         self._bars_shown_at = time.monotonic()
         state = lab.store.state
