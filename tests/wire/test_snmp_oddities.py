@@ -58,7 +58,8 @@ def good_switch(count: int = 8) -> dict[Oid, Any]:
 
 def config(agent: Agent, **changes: Any) -> SwitchConfig:
     public = SecretRef(inline="public")
-    given = SwitchConfig(name="sw1", host="127.0.0.1", port=agent.port, community=public, timeout_s=0.5, retries=0)
+    # Patient: a test that is about silence gives its own time-out.
+    given = SwitchConfig(name="sw1", host="127.0.0.1", port=agent.port, community=public, timeout_s=20, retries=0)
     return replace(given, **changes)
 
 
@@ -393,7 +394,10 @@ async def test_switches_share_an_engine_until_the_last_one_is_closed() -> None:
     engines = SnmpEngineHolder()
     agents = [Agent(good_switch()), Agent(good_switch(4)), Agent({}, community="other")]
     async with running(agents[0]), running(agents[1]), running(agents[2]):
-        switches = [SnmpSwitch(config(agent, name=f"sw{n}"), engines) for n, agent in enumerate(agents)]
+        patience_s = (20, 20, 0.5)  # the last one stays silent
+        switches = [
+            SnmpSwitch(config(agent, name=f"sw{n}", timeout_s=patience_s[n]), engines) for n, agent in enumerate(agents)
+        ]
         results = await asyncio.gather(*(switch.read() for switch in switches), return_exceptions=True)
         assert [len(result.ports) for result in results[:2] if not isinstance(result, BaseException)] == [8, 4]
         assert isinstance(results[2], SourceTimeout)

@@ -116,7 +116,8 @@ async def test_a_fault_becomes_its_error_in_time(
     assert str(caught.value).startswith("rpi03: ")
     assert str(caught.value).isprintable()
     lab.faults.set("ssh", "rpi03", None)
-    assert (await source.read_account(nodes["rpi03"])).account == nodes["rpi03"].user
+    patient = make_source(lab, connect_timeout_s=30.0, auth_timeout_s=30.0, command_timeout_s=30.0)
+    assert (await patient.read_account(nodes["rpi03"])).account == nodes["rpi03"].user
 
 
 @pytest.mark.parametrize("fault", ["refuse", "hang", "garbage", "wrong-host-key"])
