@@ -78,7 +78,8 @@ async def test_help_names_every_command_and_the_palette_opens(narrow: Running) -
     await until(lambda: app.screen is app.main)
     titles = [command.title for command in app.get_system_commands(app.screen)]
     for command in COMMANDS:
-        assert command.id == "app.palette" or any(command.label in title for title in titles)
+        if command.id != "app.palette" and command.pane != "log":  # those belong to a screen that is not open
+            assert any(command.label in title for title in titles), command.id
     await pilot.press("colon")
     await until(lambda: app.screen is not app.main)
 
@@ -112,7 +113,8 @@ async def test_the_command_that_does_the_same_is_copied(narrow: Running) -> None
     key = next(key for key in app.main.pane.table.shown_keys if key.startswith("job:"))
     app.main.pane.table.move_cursor(key)
     await pilot.press("Y")
-    assert app.clipboard == f"homelab jobs delete {key.removeprefix('job:')}"
+    _, namespace, name = key.removeprefix("job:").split("/")
+    assert app.clipboard == f"kubectl -n {namespace} delete job {name} --cascade=background"
 
 
 async def test_details_of_every_kind_of_row_open(narrow: Running) -> None:
