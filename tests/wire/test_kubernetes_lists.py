@@ -47,7 +47,7 @@ async def test_of_a_long_list_the_failures_come_before_the_other_pages(tmp_path:
     assert [job.state for job in first.items[1:]] == [JobState.FAILED, JobState.FAILED]
     assert [(step.is_list, names(step)) for step in (second, third)] == [(False, ["b"]), (False, ["c"])]
     assert (last.is_list, last.items) == (False, ())
-    assert last.all_uids == frozenset({"uid-a", "uid-b", "uid-c"}), "what went while the pages were read is not among them"
+    assert last.all_uids == frozenset({"uid-a", "uid-b", "uid-c"}), "not what went meanwhile"
 
 
 async def test_a_short_list_is_asked_for_once(tmp_path: Path) -> None:
