@@ -42,6 +42,12 @@ class Link:
             for pump in (pair.pump_requests, pair.pump_answers):
                 threading.Thread(target=pump, daemon=True).start()
 
+    def cut(self) -> None:
+        """Ends every connection that is open now."""
+        for wire in self._open:
+            with contextlib.suppress(OSError):
+                wire.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         for wire in (self.listener, *self._open):
             with contextlib.suppress(OSError):

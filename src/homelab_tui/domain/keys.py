@@ -168,6 +168,8 @@ class KeyWrite:
     """The bytes it left; None when it took the file away."""
     file: str = ".ssh/authorized_keys"
     """Which file, as sshd names it: relative to the home, or absolute."""
+    account: AccountKeys | None = None
+    """The whole account as the write left it; None when that is not known without reading it again."""
 
 
 BeforeWrite = Callable[[KeyWrite], None]

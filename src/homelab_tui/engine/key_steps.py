@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from homelab_tui.domain.errors import ActionRefused, HomelabError, SourceError
-from homelab_tui.domain.keys import HostKey, HostKeyState, Proof, ProofState, PublicKey
+from homelab_tui.domain.keys import AccountKeys, HostKey, HostKeyState, Proof, ProofState, PublicKey
 from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.operations import Result
 from homelab_tui.engine.operations import READ_ONLY, Operations
@@ -26,7 +26,7 @@ class KeySteps:
         state_dir: Path,
         *,
         read_only: bool,
-        reread: Callable[[Node], Awaitable[object]],
+        reread: Callable[[Node, AccountKeys | None], Awaitable[object]],
     ) -> None:
         self.ssh = ssh
         self.operations = operations
@@ -82,13 +82,13 @@ class KeySteps:
             log.exception("%s: proving a key: internal error", node.account)
             return Proof(ProofState.FAILED, "not proven: internal error, see the log")
 
-    async def read_again(self, node: Node) -> None:
-        """Bring the account in the state up to date; a failure is state too."""
-        await self.operations.unless_closing(self._read_again(node), missed=None)
+    async def read_again(self, node: Node, known: AccountKeys | None = None) -> None:
+        """Bring the account in the state up to date; a failure is state too. `known` spares the node the question."""
+        await self.operations.unless_closing(self._read_again(node, known), missed=None)
 
-    async def _read_again(self, node: Node) -> None:
+    async def _read_again(self, node: Node, known: AccountKeys | None) -> None:
         try:
-            await self._reread(node)
+            await self._reread(node, known)
         except Exception:
             log.exception("%s: reading the account again: internal error", node.account)
 

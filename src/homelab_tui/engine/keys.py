@@ -150,7 +150,7 @@ class KeyActions:
                 lost = pre_image.keep(write)
             progress.stage("proving by a fresh login…")
             proof = await self._steps.prove(node, key)
-            await self._steps.read_again(node)
+            await self._steps.read_again(node, write.account)
             detail = "; ".join(part for part in (write.detail, proof.detail, lost) if part)
             ok = proof.state is not ProofState.FAILED
             return Result(node.account, ok=ok, changed=write.changed, detail=detail, proven=proof.proven)

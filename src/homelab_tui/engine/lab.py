@@ -11,7 +11,7 @@ from pathlib import Path
 
 from homelab_tui.config.model import Config
 from homelab_tui.domain.errors import SourceError
-from homelab_tui.domain.keys import AccountKeys, KeyLogins
+from homelab_tui.domain.keys import AccountKeys, HostKeyState, KeyLogins
 from homelab_tui.domain.nodes import Node, NodeFacts
 from homelab_tui.domain.operations import Result
 from homelab_tui.domain.poe import SwitchReading, with_same_ports
@@ -56,7 +56,7 @@ from homelab_tui.engine.ports import (
 from homelab_tui.engine.restarts import Restarts
 from homelab_tui.engine.sightings import Sightings
 from homelab_tui.engine.silences import SilenceActions
-from homelab_tui.engine.store import Store, reading_of
+from homelab_tui.engine.store import Store, entry, reading_of
 
 log = logging.getLogger(__name__)
 PROBE_S = 30.0
@@ -191,6 +191,8 @@ class Lab:
         )
         self._pollers: dict[str, Poller[object]] = {}
         self._sightings = Sightings(state_dir, self.clock)
+        self._known: dict[str, AccountKeys] = {}
+        """Accounts as a write of ours has left them, until their poller has taken them."""
         self._build_pollers()
         self._tasks: list[asyncio.Task[None]] = []
         self._unheard = {f"clusters:{cluster.name}" for cluster in sources.clusters}
@@ -328,8 +330,10 @@ class Lab:
         if poller is not None and reading_of(self.store.state.reachability, node.name).value:
             await poller.poll()
 
-    async def read_account(self, node: Node) -> None:
-        """Read host key and authorized_keys of one account into the state."""
+    async def read_account(self, node: Node, known: AccountKeys | None = None) -> None:
+        """Read host key and authorized_keys of one account into the state; `known` is what a write has just read."""
+        if known is not None:
+            self._known[node.account] = known
         name = f"account:{node.account}"
         if name not in self._pollers:
             self._add_poller(name, self._reader(node, "account"), "accounts", node.account, ACCOUNT_S)
@@ -425,6 +429,11 @@ class Lab:
 
         async def account() -> AccountKeys:
             self.store.put("ways", node.account, await self.sources.ssh.way(node))
+            known = self._known.pop(node.account, None)
+            met = entry(self.store.state.host_keys, node.account)
+            if known is not None and met is not None and met.state is HostKeyState.TRUSTED:
+                self.store.update(sightings=self._sightings.saw(node.account, known))
+                return known
             host_key = await self.sources.ssh.host_key(node)
             self.store.put("host_keys", node.account, host_key)
             keys = await self.sources.ssh.read_account(node)

@@ -53,7 +53,7 @@ from homelab_tui.sources.ssh_power import ask_for_reboot
 from homelab_tui.sources.ssh_removals import Removals, remove_key, restore_file
 from homelab_tui.sources.ssh_sessions import LOCAL_TIMEOUT_S, Session, Sessions
 from homelab_tui.sources.ssh_threads import Scope
-from homelab_tui.sources.ssh_writes import Attempts, add_line, read_account
+from homelab_tui.sources.ssh_writes import Attempts, add_line, as_written, read_account
 
 MAKE_KEY_TIMEOUT_S = 60.0
 """A long RSA key takes a Pi a while."""
@@ -123,7 +123,7 @@ class SshSource(Administers):
             jump_host = None if arrival.hop is arrival.route.target else arrival.hop.name
             return replace(arrival.host_key, jump_host=jump_host)
 
-        return await self._sessions.at_door(node, shown, commands=0)
+        return await self._sessions.at_door(node, shown, commands=0, leave_open=True)
 
     async def trust(self, node: Node, fingerprint: str) -> HostKey:
         """Remembers the key that `host_key` showed, if the server still shows exactly that one.
@@ -203,8 +203,7 @@ class SshSource(Administers):
 
         def body(session: Session) -> KeyWrite:
             write, reading = add_line(session, key, attempts)
-            self._told(node, session, reading)
-            return write
+            return replace(write, account=self._told(node, session, as_written(reading, write)))
 
         commands = 4  # two for a quiet file; more only for one that others write to as well
         try:

@@ -1,7 +1,8 @@
 """The script that reads an account on a node: who it is, which files hold its keys, what sshd says, who else is there.
 
 POSIX sh and nothing newer, for busybox too: OpenWrt has neither base64 nor stat nor getent. Whatever a login shell, an
-rc file or a message of the day prints around it is harmless: only what follows a marker counts.
+rc file or a message of the day prints around it is harmless: only what follows a marker counts. Every program that is
+started costs a node about a millisecond: what the shell can do by itself, it does.
 """
 
 from homelab_tui.sources.ssh_scripts import MARK
@@ -55,14 +56,17 @@ look() {
     elif n=$(size "$p"); [ "$n" -gt "$room" ]; then say TOOBIG
     else room=$((room - n)); printf '\n@@HL %s ' "$encoding"; as cat "$p" | encoded; printf ' END\n'; fi
   fi
+  set --
   while :; do
-    line=$(stat -c '%u %g %a' "$d" 2>/dev/null) || break
-    case $line in
-      *[2367]?) g=${line#* }; say STAT "$line $(members "${g%% *}") $d" ;;
-      *) say STAT "$line - $d" ;;
-    esac
+    set -- "$@" "$d"
     [ "$d" != "$home" ] && [ "$d" != / ] || break
-    d=$(dirname "$d")
+    d=${d%/*}; d=${d:-/}
+  done
+  stat -c '%u %g %a %n' "$@" 2>/dev/null | while read -r owner group mode place; do
+    case $mode in
+      *[2367]?) say STAT "$owner $group $mode $(members "$group") $place" ;;
+      *) say STAT "$owner $group $mode - $place" ;;
+    esac
   done
 }
 """
@@ -106,9 +110,9 @@ room=1000000
 as() { "$@"; }
 size() { wc -c <"$1"; }
 @LOOK
-u=$(id -un); i=$(id -u); home=$(cd 2>/dev/null && pwd -P) || home=
+i=$(id); i=${i#uid=}; u=${i%%)*}; u=${u#*\(}; i=${i%%[!0-9]*}; home=$(cd 2>/dev/null && pwd -P) || home=
 say USER "$u"; say UID "$i"; say HOME "$HOME"
-say CLOCK "$(date +%s) $(date +%z)"
+say CLOCK "$(date '+%s %z')"
 s=no
 if [ "$i" = 0 ]; then s=; say SUDO yes
 elif ! command -v sudo >/dev/null 2>&1; then say SUDO no

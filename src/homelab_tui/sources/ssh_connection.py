@@ -113,6 +113,12 @@ class Dialer:
         """The door of a server that speaks over a channel: one that a command of ours started on the node."""
         return self._shake_hands(hop, Tunnel(channel))
 
+    def hand_over(self, scope: Scope) -> None:
+        """From now on another piece of work holds what is open, and ends it."""
+        self._scope = scope
+        for wire in self._sockets:
+            scope.add(lambda wire=wire: _shut(wire))  # type: ignore[misc]
+
     def close(self) -> None:
         """Closes everything. The sockets are shut first, so that nothing waits for an answer any more, and closed
         last, so that no transport's thread finds its file number in other hands."""

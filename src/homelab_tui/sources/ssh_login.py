@@ -60,6 +60,10 @@ class LoggedIn:
     """What the key signs with, for a second login just like this one."""
 
 
+class Unheard(SourceRefused):
+    """The connection ended before the server had answered anything about a login: nothing was tried yet."""
+
+
 def signers_for(hop: Hop, keys: KeysConfig, preferred: str | None = None) -> tuple[Signer, ...]:
     """What may be offered to a server: my key files, the files that ssh would use, then the agent's keys.
 
@@ -111,7 +115,8 @@ def ask_methods(arrival: Arrival) -> tuple[str, ...]:
     except paramiko.BadAuthenticationType as error:
         return tuple(error.allowed_types)
     except (paramiko.SSHException, EOFError, OSError) as error:
-        raise refuse_login(arrival, error) from error
+        why = refuse_login(arrival, error)
+        raise (why if arrival.transport.is_active() else Unheard(str(why))) from error
     return ()
 
 

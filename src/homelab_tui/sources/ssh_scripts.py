@@ -1,7 +1,8 @@
 """The shell that swaps an authorized_keys file on a node; the one that reads an account is in `ssh_account_script`.
 
-POSIX sh and nothing newer, for busybox too. Whatever a login shell, an rc file or a message of the day prints around
-it is harmless: only what follows a marker counts.
+POSIX sh and nothing newer, for busybox too. Every program that is started costs a node about a millisecond, more than
+all else here: what the shell can do by itself, it does. Whatever a login shell, an rc file or a message of the day
+prints around it is harmless: only what follows a marker counts.
 """
 
 import secrets
@@ -22,17 +23,18 @@ _SWAP_LINES = (
     "len=$3",
     "f=$4",
     "mark=$5",
-    'h() { sha256sum | cut -d" " -f1; }',
+    'h() { sum=$(sha256sum) && echo "${sum%% *}"; }',
     r'say() { printf "\n%s %s\n" "$mark" "$*"; }',
     'cd -- "$HOME" 2>/dev/null || { say NOHOME; exit 10; }',
-    'dir=$(dirname -- "$f")',
+    "case $f in */*) dir=${f%/*} ;; *) dir=. ;; esac",
     '[ -d "$dir" ] || mkdir -m 700 -- "$dir" || { say MKDIR; exit 11; }',
     'if [ -L "$f" ]; then f=$(readlink -f "$f") || { say BADLINK; exit 12; }; '
     'case $f in "$(readlink -f "$HOME")"/*) ;; *) say OUTSIDE "$f"; exit 12;; esac; fi',
     'if [ -e "$f" ]; then [ -f "$f" ] || { say NOTREG; exit 12; }; [ -O "$f" ] || { say OWNER; exit 12; }; fi',
     'exec 9<"$dir" || { say LOCKOPEN; exit 13; }',
     # Under the lock every other temporary file of ours is a dead writer's.
-    'if command -v flock >/dev/null 2>&1; then flock -w 10 9 || { say LOCK; exit 14; }; rm -f -- "$f".hl.??????; fi',
+    "if command -v flock >/dev/null 2>&1; then flock -w 10 9 || { say LOCK; exit 14; }; "
+    'for left in "$f".hl.??????; do if [ -e "$left" ]; then rm -f -- "$left"; fi; done; fi',
     'if [ -e "$f" ]; then cur=$(h <"$f") || { say READ; exit 15; }; else cur=none; fi',
     '[ "$cur" = "$old" ] || { say STALE "$cur"; exit 16; }',
     # "none" takes the file away: undoing the write that made it.

@@ -11,8 +11,9 @@ from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.secrets import Secret
 from homelab_tui.sources.ssh_commands import Output, run_command, running_command
 from homelab_tui.sources.ssh_connection import Arrival, Dialer, LogIn
+from homelab_tui.sources.ssh_doors import Door, Doors
 from homelab_tui.sources.ssh_limits import Limits
-from homelab_tui.sources.ssh_login import LoggedIn, Signer, log_in, signer_of, signers_for
+from homelab_tui.sources.ssh_login import LoggedIn, Signer, Unheard, log_in, signer_of, signers_for
 from homelab_tui.sources.ssh_new_passwords import change_password
 from homelab_tui.sources.ssh_routes import Hop, Route, Routes
 from homelab_tui.sources.ssh_sftp import opened_sftp
@@ -115,6 +116,7 @@ class Sessions:
         self._routes = Routes(ssh)
         self._threads = WireThreads(ssh.max_parallel, "homelab-ssh")
         self._known_routes: dict[Node, Route] = {}
+        self._doors = Doors()
         self._gates: dict[tuple[str, int], asyncio.Semaphore] = {}
         self._last_key: dict[tuple[str, int, str], str] = {}
 
@@ -153,19 +155,44 @@ class Sessions:
         late = f"{route.words(first)}: no answer within {self._limits.connect_s:g} s (port {first.port})"
         await self._threads.run(body, deadline_s=self._limits.connect_s + 1.0, late=late)
 
-    async def at_door(self, node: Node, work: Callable[[Arrival, Scope], T], *, commands: int = 1) -> T:
+    async def at_door(
+        self,
+        node: Node,
+        work: Callable[[Arrival, Scope], T],
+        *,
+        commands: int = 1,
+        leave_open: bool = False,
+        enter: bool = False,
+    ) -> T:
         """Runs `work` at the node's door, not logged in, on a connection of its own.
 
-        The arrival is at the first jump host whose host key is not trusted, if there is such a one.
+        The arrival is at the first jump host whose host key is not trusted, if there is such a one. With `leave_open`
+        `work` only looks, and whoever comes with `enter` within a moment goes through the same door.
         """
         route = await self._route(node)
+        loop = asyncio.get_running_loop()
 
         def body(scope: Scope) -> T:
-            dialer = Dialer(route, self._limits, scope)
+            door = self._doors.enter(route, scope) if enter else None
+            if door is None:
+                self._doors.shut(route)
+            dialer = Dialer(route, self._limits, scope) if door is None else door.dialer
+            left_open = False
             try:
-                return work(dialer.approach(self._pass), scope)
+                arrival = dialer.approach(self._pass) if door is None else door.arrival
+                try:
+                    result = work(arrival, scope)
+                except Unheard:
+                    if door is None:
+                        raise
+                    dialer.close()  # the server has shut it in the meantime
+                    dialer = Dialer(route, self._limits, scope)
+                    result = work(dialer.approach(self._pass), scope)
+                left_open = leave_open and self._doors.leave(Door(route, dialer, arrival), scope, loop)
+                return result
             finally:
-                dialer.close()
+                if not left_open:
+                    dialer.close()
 
         deadline_s = self._limits.overall_s(commands) * len(route.hops)
         late = f"{node.name}: gave up after {deadline_s:g} s"
@@ -191,7 +218,7 @@ class Sessions:
             login = self._log_in(arrival, password) if only is None else log_in(arrival, (only,))
             return work(Session(arrival, login, self._limits, scope, self._pass))
 
-        return await self.at_door(node, body, commands=commands)
+        return await self.at_door(node, body, commands=commands, enter=True)
 
     async def change_password(self, node: Node, old: Secret, new: Secret) -> None:
         """Goes through the change of an expired password. Raises as `ssh_new_passwords.change_password` does."""
@@ -208,6 +235,7 @@ class Sessions:
 
     async def close(self) -> None:
         """Ends every connection."""
+        self._doors.close()
         await self._threads.close()
 
     def _pass(self, arrival: Arrival) -> None:

@@ -46,6 +46,12 @@ class Scope:
         self._ended.wait(seconds)
         self.check()
 
+    def let_go(self) -> bool:
+        """Forgets what was added: somebody else will end it. False when it was ended already."""
+        with self._lock:
+            self._closers.clear()
+            return not self._ended.is_set()
+
     def end(self) -> None:
         """Ends everything that was added. Harmless when called twice, or after the work is done."""
         with self._lock:

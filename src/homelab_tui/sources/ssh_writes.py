@@ -5,7 +5,7 @@ Blocking: it runs inside a session's thread.
 
 import hashlib
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from homelab_tui.domain.authorized_keys import DEFAULT_FILE, Line, LineKind, lines_about, with_key
 from homelab_tui.domain.dropbear import MAX_LINE_BYTES
@@ -67,7 +67,13 @@ class Attempts:
         if again.changed or self.last is None or again.after == self.last.before:
             return again
         detail = f"{self.last.detail}; the link broke before the answer came, so it was read again"
-        return KeyWrite(True, detail, self.last.before, again.after, again.file)
+        return replace(again, changed=True, detail=detail, before=self.last.before)
+
+
+def as_written(reading: AccountReading, write: KeyWrite) -> AccountReading:
+    """The account after a write: every other byte of it was compared when it was written."""
+    files = (replace(file, data=write.after) if file.name == write.file else file for file in reading.files)
+    return replace(reading, files=tuple(files)) if write.changed else reading
 
 
 def add_line(session: Session, key: PublicKey, attempts: Attempts) -> tuple[KeyWrite, AccountReading]:
