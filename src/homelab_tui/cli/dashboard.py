@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from homelab_tui.sources.kube_resolving import ResolvesAccess
 
 
-_SWITCH_S = 0.001
+SWITCH_S = 0.001
 _LOADED_S = (3.0, 10.0, 30.0)
 """When what the sources hold is there, after the start: on a fast machine, on a slow one, with a slow source."""
 
@@ -48,7 +48,7 @@ def show(
         )
     start_log()
     # A dozen threads that log in must not keep the one that draws waiting for 5 ms each.
-    sys.setswitchinterval(_SWITCH_S)
+    sys.setswitchinterval(SWITCH_S)
     collect_seldom()
     return run_to_end(_show(config, settled, leaving, accesses))
 
