@@ -12,7 +12,6 @@ from homelab_tui.domain.errors import UsageError
 from homelab_tui.domain.keys import KeyRecipe, PublicKey
 from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.secrets import Secret
-from homelab_tui.domain.state import LabState
 from homelab_tui.engine.key_changes import find_unknown
 from homelab_tui.engine.lab import Lab
 from homelab_tui.engine.nodes import find_node
@@ -37,8 +36,9 @@ def revoke(options: argparse.Namespace) -> int:
 
     async def command(lab: Lab) -> int:
         nodes = chosen_nodes(lab, options)
+        mine = await _own_key(lab, options.key)  # before any node is spoken to: it may be a mistake
         state = await lab.read(("keys",), accounts=nodes)
-        key = await _key_to_revoke(lab, state, options.key)
+        key = mine or find_unknown(state, options.key) or PublicKey("key", b"", fingerprint=options.key)
         questions = await meet_hosts(lab, state, nodes, options)
         if questions:
             return unasked(questions, options)
@@ -51,14 +51,14 @@ def revoke(options: argparse.Namespace) -> int:
     return run_with_lab(options.config, command)
 
 
-async def _key_to_revoke(lab: Lab, state: LabState, text: str) -> PublicKey:
-    """One of mine, else one that was found on a node; a bare fingerprint is enough."""
+async def _own_key(lab: Lab, text: str) -> PublicKey | None:
+    """One of mine; None for the fingerprint of a stranger's. Raises UsageError for whatever else is no key of mine."""
     try:
         return await lab.keys.find(text)
     except UsageError:
         if not text.startswith("SHA256:"):
             raise
-    return find_unknown(state, text) or PublicKey("key", b"", fingerprint=text)
+    return None
 
 
 def rotate(options: argparse.Namespace) -> int:

@@ -134,6 +134,17 @@ class HomelabApp(App[int]):
         """Leave at once; what must finish is finished after the terminal is back."""
         self._leave(0)
 
+    def _fatal_error(self) -> None:
+        """Leaves with a traceback after a bug, but without the values in it, among which Textual's own shows what was
+        just typed into a password's field."""
+        from rich.segment import Segments
+        from rich.traceback import Traceback
+
+        self.bell()
+        trace = Traceback(show_locals=False, width=None)
+        self._exit_renderables.append(Segments(self.console.render(trace, self.console.options)))
+        self._close_messages_no_wait()
+
     def _leave(self, status: int) -> None:
         if self.lab is None or not self.lab.busy:
             self._on_leaving()

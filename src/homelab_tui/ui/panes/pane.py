@@ -11,7 +11,7 @@ from textual.reactive import reactive
 
 from homelab_tui.domain.state import LabState
 from homelab_tui.engine.lab import Lab
-from homelab_tui.present.table import Column, Row
+from homelab_tui.present.table import Column, Row, printable
 from homelab_tui.ui.frame import PaneFrame
 from homelab_tui.ui.table import LabTable
 
@@ -69,7 +69,7 @@ class Pane(PaneFrame):
         self._columns_shown = columns
         table.set_rows(self.rows_of(self.state, now))
         table.empty_text = self.empty_of(self.state, now)
-        title = f"{self.title}{self.summary_of(self.state)}"
+        title = printable(f"{self.title}{self.summary_of(self.state)}")
         if title != str(self.border_title):  # even an equal one would have the whole pane drawn again
             self.border_title = Content(title)
 
