@@ -41,6 +41,7 @@ def push_s(house: House, collections: Path) -> float:
         "ANSIBLE_COLLECTIONS_PATH": str(collections),
         "ANSIBLE_SSH_COMMON_ARGS": " ".join(house.ssh_options()),
         "ANSIBLE_SSH_ARGS": f"-C -o ControlMaster=auto -o ControlPersist={PERSIST_S}s",  # its own, but for the time
+        "ANSIBLE_TIMEOUT": "60",  # a busy machine is nobody's fault
         "ANSIBLE_LOCAL_TEMP": str(house.base / "ansible"),
         "ANSIBLE_HOME": str(house.base / "ansible"),
         "ANSIBLE_PYTHON_INTERPRETER": "/usr/bin/python3",
