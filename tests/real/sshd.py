@@ -166,12 +166,12 @@ class Sshd:
             "ListenAddress 127.0.0.1",
             keys,
             f"PidFile {self.base}/sshd.pid",
+            *self.options,  # for sshd the first value counts
             *self._keys_lines(),
             "LogLevel DEBUG1",
             *(() if any(option.startswith("UsePAM") for option in self.options) else ("UsePAM no",)),
             f"StrictModes {'yes' if IS_ROOT else 'no'}",
             *(() if IS_ROOT else (f"SetEnv HOME={self.base}/home",)),
-            *self.options,
         ]
         config = self.base / "sshd_config"
         config.write_text("\n".join(lines) + "\n")
