@@ -65,7 +65,16 @@ def hostile_keys() -> FrozenLab:
         KeyCell("SHA256:mine", CellState.RESTRICTED, 1, HOSTILE, HOSTILE, HOSTILE, HOSTILE),
         KeyCell("SHA256:theirs", CellState.PRESENT, 2, HOSTILE, HOSTILE, HOSTILE, HOSTILE),
     )
-    account = AccountKeys(HOSTILE, HOSTILE, cells, (HOSTILE,), "00", True, True, HOSTILE, "SHA256:mine")
+    account = AccountKeys(
+        HOSTILE,
+        HOSTILE,
+        cells,
+        problems=(HOSTILE,),
+        server_version=HOSTILE,
+        login_fingerprint="SHA256:mine",
+        password_login=True,
+        sudo=True,
+    )
     host_key = HostKey(HostKeyState.UNKNOWN, HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE, ed25519_blob(1))
     result = Result(HOSTILE, ok=False, changed=False, detail=HOSTILE)
     operation = Operation("1", "keys.push", f"account:{node}", OperationState.FAILED, HOSTILE, NOW, NOW, result)

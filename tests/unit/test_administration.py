@@ -28,7 +28,7 @@ class Desk:
         self.journal = Journal(directory, self.clock)
         operations = Operations(Store(LabState()), ActivityLog(directory, self.clock), self.clock)
 
-        async def reread(_node: Node) -> None:
+        async def reread(_node: Node, _known: object) -> None:
             return None
 
         steps = KeySteps(self.ssh, operations, self.clock, directory, read_only=read_only, reread=reread)

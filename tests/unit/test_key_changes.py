@@ -31,7 +31,7 @@ class Desk:
         self.ssh, self.clock, self.directory = FakeSsh(), FakeClock(), directory
         operations = Operations(Store(LabState()), ActivityLog(directory, self.clock), self.clock)
 
-        async def reread(_node: Node) -> None:
+        async def reread(_node: Node, _known: object) -> None:
             return None
 
         steps = KeySteps(self.ssh, operations, self.clock, directory, read_only=read_only, reread=reread)
