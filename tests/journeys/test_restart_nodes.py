@@ -49,11 +49,11 @@ async def test_a_rolling_restart_gives_each_node_back_before_the_next(
 async def test_a_rolling_restart_may_be_done_by_the_ports_instead(
     lab: DemoLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    boot = lab.world.nodes["rpi03"].boot_id
+    boot = lab.world.nodes["rpi02"].boot_id
     extra = QUICK + 'cycle_off = "1s"\n'
     async with dashboard(lab, tmp_path, monkeypatch, extra=extra, size=(220, 40)) as screen:
-        await screen.go_to("nodes", "node:rpi03")
-        await until(lambda: "Ready" in screen.text_of("node:rpi03") and "unread" not in screen.text_of("node:rpi03"))
+        await screen.go_to("nodes", "node:rpi02")
+        await until(lambda: "Ready" in screen.text_of("node:rpi02") and "unread" not in screen.text_of("node:rpi02"))
         await screen.press("B")
         await screen.until_dialog("ConfirmScreen")
         reboot = screen.app.screen
@@ -61,7 +61,7 @@ async def test_a_rolling_restart_may_be_done_by_the_ports_instead(
         await until(lambda: screen.app.screen is not reboot and screen.dialog == "ConfirmScreen")
         await screen.press("right", "enter")
         await until(lambda: "takes Pods again" in screen.toasts, 60)
-    assert lab.world.nodes["rpi03"].boot_id != boot
+    assert lab.world.nodes["rpi02"].boot_id != boot
     kinds = [one.kind for one in screen.lab.activity.entries()]
     assert "poe.cycle" in kinds
     assert "nodes.reboot" not in kinds
