@@ -51,6 +51,13 @@ async def shell(tmp_path: Path) -> AsyncIterator[Shell]:
         yield Shell(lab, tmp_path)
 
 
+@pytest.fixture
+async def behind_bastion(tmp_path: Path) -> AsyncIterator[Shell]:
+    """The NUCs are reached through the jump host."""
+    async with start_lab(bastion=True) as lab:
+        yield Shell(lab, tmp_path)
+
+
 async def test_a_key_is_previewed_revoked_proven_and_brought_back(shell: Shell) -> None:
     before = shell.keys_of("nuc01").read_bytes()
     status, document, _ = await shell.run("keys", "revoke", "id_laptop", "--node", "nuc01", "--dry-run")
@@ -136,11 +143,13 @@ async def test_an_account_that_cannot_become_root_is_not_hardened_and_the_next_i
     assert "all of them are loopback" in document["results"][0]["detail"]
 
 
-async def test_strangers_say_since_when_they_are_there_and_each_account_how_it_is_reached(shell: Shell) -> None:
-    status, listing, _ = await shell.run("keys")
+async def test_strangers_say_since_when_they_are_there_and_each_account_how_it_is_reached(
+    behind_bastion: Shell,
+) -> None:
+    status, listing, _ = await behind_bastion.run("keys")
     (stranger,) = listing["unknown_keys"]
     assert (status, stranger["accounts"], stranger["last_used_at"]) == (0, ["nuc04"], None)
-    _, again, _ = await shell.run("keys")
+    _, again, _ = await behind_bastion.run("keys")
     assert again["unknown_keys"][0]["first_seen_at"] == stranger["first_seen_at"] is not None
     nodes = {node["name"]: node for node in listing["nodes"]}
     assert (nodes["nuc01"]["via"], nodes["rpi01"]["via"]) == (["bastion"], [])
@@ -149,25 +158,29 @@ async def test_strangers_say_since_when_they_are_there_and_each_account_how_it_i
     assert all(key["has_passphrase"] is False and key["made_at"] for key in listing["keys"])
 
 
-async def test_what_is_wanted_of_a_user_or_of_hosts_is_said_before_anything_is_sent(shell: Shell) -> None:
+async def test_what_is_wanted_of_a_user_or_of_hosts_is_said_before_anything_is_sent(behind_bastion: Shell) -> None:
     for words, why in (
         (("sudo", "--node", "nuc01", "--create"), "name one"),
         (("hosts",), "--here"),
         (("hosts", "--node", "nuc01", "--all"), "not allowed with"),
     ):
-        status, _, err = await shell.run("keys", *words, "--yes")
+        status, _, err = await behind_bastion.run("keys", *words, "--yes")
         assert (status, why in err) == (2, True)
-    status, document, _ = await shell.run(
+    status, document, _ = await behind_bastion.run(
         "keys", "sudo", "--node", "nuc01", "--user", "kubespray", "--create", "--dry-run"
     )
     (would,) = document["results"]
     assert (status, document["dry_run"], would["changed"]) == (0, True, True)
     assert "kubespray: made if it is not there" in would["detail"]
-    status, document, _ = await shell.run("keys", "sudo", "--node", "nuc01", "--user", "kubespray", "--create", "--yes")
+    status, document, _ = await behind_bastion.run(
+        "keys", "sudo", "--node", "nuc01", "--user", "kubespray", "--create", "--yes"
+    )
     assert (status, document["results"][0]["ok"]) == (1, False)
     assert "nothing was changed" in document["results"][0]["detail"]  # the lab's sudo makes nobody on this machine
-    status, document, _ = await shell.run("keys", "hosts", "--here", "--bastion", "--yes")
-    assert (status, [result["target"] for result in document["results"]]) == (1, ["127.0.0.1", "this machine"])
+    config = behind_bastion.directory / "config.toml"
+    config.write_text(config.read_text().replace("[ssh]\n", '[ssh]\nbastion = "localhost"\n'))
+    status, document, _ = await behind_bastion.run("keys", "hosts", "--here", "--bastion", "--yes")
+    assert (status, [result["target"] for result in document["results"]]) == (1, ["localhost", "this machine"])
     assert all("all of them are loopback" in result["detail"] for result in document["results"])
 
 
