@@ -30,8 +30,9 @@ from homelab_tui.domain.nodes import Disk, Interface, KubeNode, Node, NodeFacts,
 from homelab_tui.domain.poe import Detection, PoePort, PortRef, PseGroup, SwitchReading
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import ClusterJobs
-from homelab_tui.engine.lab import Lab, Sources
+from homelab_tui.engine.lab import Lab
 from homelab_tui.engine.ports import ReachesAndInstalls
+from homelab_tui.engine.wires import Sources
 
 NOW = datetime(2026, 11, 23, 2, 0, 0, tzinfo=UTC)
 GB = 10**9

@@ -15,8 +15,8 @@ from homelab_tui.domain.keys import AccountKeys, HostKey, HostKeyState, PublicKe
 from homelab_tui.domain.nodes import Node, NodeFacts
 from homelab_tui.domain.poe import PoePort, PortRef, SwitchReading
 from homelab_tui.engine.checks import run_checks
-from homelab_tui.engine.lab import Sources
 from homelab_tui.engine.ports import ActsOnJobs, ReachesAndInstalls, ReadsMetrics, SwitchesPoe
+from homelab_tui.engine.wires import Sources
 
 T = TypeVar("T")
 KEY = PublicKey("ssh-ed25519", b"k", path="/home/me/.ssh/id.pub", fingerprint="SHA256:mine", private_path="/x")

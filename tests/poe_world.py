@@ -10,8 +10,9 @@ from homelab_tui.config.model import ClusterConfig, Config, SafetyConfig, Switch
 from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.operations import Result
 from homelab_tui.domain.poe import PortRef
-from homelab_tui.engine.lab import Lab, Sources
+from homelab_tui.engine.lab import Lab
 from homelab_tui.engine.poe import PortTarget, find_port
+from homelab_tui.engine.wires import Sources
 from tests.fakes import FakeClock, FakeCluster, FakeSsh, FakeSwitch, lost
 from tests.labs import until
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 from homelab_tui.config.model import Config, SwitchConfig
 from homelab_tui.config.places import state_dir
 from homelab_tui.domain.secrets import Secret
-from homelab_tui.engine.lab import Lab, Sources
+from homelab_tui.engine.lab import Lab
 from homelab_tui.engine.ports import Clock, ReadsMetrics, SwitchesPoe
+from homelab_tui.engine.wires import Sources
 from homelab_tui.sources.alertmanager import AlertmanagerSource
 from homelab_tui.sources.kube_resolving import ResolvesAccess
 from homelab_tui.sources.kubernetes import KubernetesSource

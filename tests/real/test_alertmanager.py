@@ -12,7 +12,8 @@ from homelab_tui.config.model import AlertmanagerConfig, Config
 from homelab_tui.domain.alerts import AlertmanagerSnapshot, Matcher
 from homelab_tui.domain.errors import SourceRefused
 from homelab_tui.domain.jobs import Alert, AlertState, Job, JobId, JobState, MetricsSnapshot
-from homelab_tui.engine.lab import Lab, Sources
+from homelab_tui.engine.lab import Lab
+from homelab_tui.engine.wires import Sources
 from homelab_tui.sources.alertmanager import AlertmanagerSource
 from tests.fakes import FakeCluster, FakePrometheus, FakeSsh
 from tests.labs import until

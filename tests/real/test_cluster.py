@@ -32,7 +32,8 @@ from homelab_tui.domain.jobs import Job, JobState
 from homelab_tui.domain.watching import Watched
 from homelab_tui.engine.access import NEEDED
 from homelab_tui.engine.cronjobs import Limits
-from homelab_tui.engine.lab import Lab, Sources
+from homelab_tui.engine.lab import Lab
+from homelab_tui.engine.wires import Sources
 from homelab_tui.sources.kube_errors import Ask
 from homelab_tui.sources.kube_wire import Call, KubeWire
 from homelab_tui.sources.kubernetes import KubernetesSource

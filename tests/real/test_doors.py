@@ -10,7 +10,8 @@ from homelab_tui.config.model import Config, KeysConfig
 from homelab_tui.domain.errors import HostKeyUnknown
 from homelab_tui.domain.keys import PublicKey
 from homelab_tui.domain.nodes import Node
-from homelab_tui.engine.lab import Lab, Sources
+from homelab_tui.engine.lab import Lab
+from homelab_tui.engine.wires import Sources
 from homelab_tui.sources.ssh import SshSource
 from tests.keygen import key_text
 from tests.labs import until

@@ -18,7 +18,8 @@ from homelab_tui.domain.evidence import Evidence, LogTail
 from homelab_tui.domain.jobs import Event, Job, JobPod, JobState
 from homelab_tui.domain.watching import Watched
 from homelab_tui.engine.evidence_box import MAX_LOG_CHARS, EvidenceBox
-from homelab_tui.engine.lab import Lab, Sources
+from homelab_tui.engine.lab import Lab
+from homelab_tui.engine.wires import Sources
 from tests.fakes import START, FakeClock, FakeCluster, FakeSsh, disk_space, failed_job
 from tests.labs import until
 

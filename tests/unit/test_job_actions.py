@@ -18,7 +18,8 @@ from homelab_tui.domain.jobs import AlertState, Event, JobId, JobPod, JobSeries,
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import JobsView
 from homelab_tui.engine.jobs import JobActions, Target, Tombstones, find_jobs
-from homelab_tui.engine.lab import Lab, Sources
+from homelab_tui.engine.lab import Lab
+from homelab_tui.engine.wires import Sources
 from tests.fakes import START, FakeClock, FakeCluster, FakePrometheus, FakeSsh, failed_job
 
 

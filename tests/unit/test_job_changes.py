@@ -13,7 +13,8 @@ from homelab_tui.domain.state import JobsView
 from homelab_tui.engine.cronjobs import CronJobTarget, Limits, find_cronjob
 from homelab_tui.engine.job_changes import expires_at, ttl_for
 from homelab_tui.engine.jobs import Target
-from homelab_tui.engine.lab import Lab, Sources
+from homelab_tui.engine.lab import Lab
+from homelab_tui.engine.wires import Sources
 from tests.fakes import START, FakeClock, FakeCluster, FakeSsh, failed_job
 
 JOB = failed_job()

@@ -12,7 +12,8 @@ from homelab_tui.domain.jobs import CronJob, Event, Job, JobPod, JobState, Witne
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import ClusterJobs, JobsView, LabState
 from homelab_tui.engine.jobs import event_line
-from homelab_tui.engine.lab import Lab, Sources
+from homelab_tui.engine.lab import Lab
+from homelab_tui.engine.wires import Sources
 from homelab_tui.present.details import details
 from homelab_tui.present.jobs import exit_words
 from homelab_tui.present.times import zoned

@@ -34,7 +34,8 @@ from homelab_tui.domain.operations import Result
 from homelab_tui.domain.secrets import Secret
 from homelab_tui.engine.key_steps import changed_host_key
 from homelab_tui.engine.keys import PushAnswers, find_key
-from homelab_tui.engine.lab import Lab, Sources
+from homelab_tui.engine.lab import Lab
+from homelab_tui.engine.wires import Sources
 from tests.fakes import TRUSTED, FakeClock, FakeSsh, disk_space
 from tests.labs import until
 

@@ -11,7 +11,8 @@ from homelab_tui.domain.errors import ConfigError, ConfigProblem, SourceTimeout
 from homelab_tui.domain.nodes import Node, NodeState
 from homelab_tui.domain.reading import HealthState, health
 from homelab_tui.domain.state import LabState
-from homelab_tui.engine.lab import Lab, Sources
+from homelab_tui.engine.lab import Lab
+from homelab_tui.engine.wires import Sources
 from tests.fakes import FakeCluster, FakePrometheus, FakeSsh, FakeSwitch, failed_job
 from tests.labs import until
 

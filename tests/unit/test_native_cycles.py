@@ -10,8 +10,9 @@ from homelab_tui.domain.errors import SourceRefused, SourceTimeout
 from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.operations import Result
 from homelab_tui.domain.poe import PortRef
-from homelab_tui.engine.lab import Lab, Sources
+from homelab_tui.engine.lab import Lab
 from homelab_tui.engine.poe import find_port
+from homelab_tui.engine.wires import Sources
 from tests.fakes import FakeClock, FakeSsh, FakeSwitch
 
 RPI03 = PortRef("sw1", 1, 3)

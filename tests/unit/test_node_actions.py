@@ -13,9 +13,10 @@ from homelab_tui.domain.draining import NodePod
 from homelab_tui.domain.errors import SourceError, SourceMissing, SourceRefused, SourceTimeout
 from homelab_tui.domain.nodes import KubeNode, Node, NodeFacts
 from homelab_tui.domain.state import NodeView
-from homelab_tui.engine.lab import Lab, Sources
+from homelab_tui.engine.lab import Lab
 from homelab_tui.engine.restarts import CYCLE, REBOOT
 from homelab_tui.engine.rolling import RollingRestart
+from homelab_tui.engine.wires import Sources
 from tests.fakes import FakeClock, FakeSsh
 
 RPI02 = Node("rpi02", "10.0.0.2", mac="dc:a6:32:00:00:02")

@@ -12,9 +12,10 @@ from homelab_tui.domain.operations import Operation, OperationState
 from homelab_tui.domain.poe import Detection, PoePort, PortRef, SwitchReading
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import ClusterJobs, LabState
-from homelab_tui.engine.lab import Lab, Sources
+from homelab_tui.engine.lab import Lab
 from homelab_tui.engine.node_views import node_views
 from homelab_tui.engine.nodes import cloned_machine_ids, find_node, kube_node_of
+from homelab_tui.engine.wires import Sources
 from tests.fakes import START, FakeClock, FakeSsh, FakeSwitch
 
 RPI01 = Node("rpi01", "10.0.0.1")

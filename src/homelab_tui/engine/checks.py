@@ -22,9 +22,9 @@ from homelab_tui.domain.errors import (
     SourceTimeout,
     SourceUnreachable,
 )
-from homelab_tui.engine.lab import Sources
 from homelab_tui.engine.ports import ActsOnJobs, HoldsAlerts, ReadsMetrics, SwitchesPoe
 from homelab_tui.engine.ssh_checks import check_keys, check_known_hosts, check_node
+from homelab_tui.engine.wires import Sources
 
 log = logging.getLogger(__name__)
 STALE_SCRAPE_S = 300.0

@@ -1,0 +1,77 @@
+"""The loops of a lab: who begins first, and that none of them ever ends by itself."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+log = logging.getLogger(__name__)
+Loop = Callable[[], Awaitable[None]]
+
+_HEAD_START_S = 1.0
+_UPDATES_AFTER_S = 20.0
+"""Not while everything else is asked for the first time."""
+_LOGIN_EVERY_S = 0.04
+_LOGINS_WITHIN_S = 2.0
+_WEIGHTS = {"prometheus": 0, "alertmanager": 0, "probe": 2, "account": 3, "logins": 4, "updates": 5}
+
+
+class Loops:
+    """Everything that goes on while a lab is open. `light`: names of what is to speak first (see `hear`)."""
+
+    def __init__(self, light: Iterable[str]) -> None:
+        self._tasks: list[asyncio.Task[None]] = []
+        self._unheard = set(light)
+        """Clusters and Prometheus servers that have neither answered nor failed yet."""
+        self._heard = asyncio.Event()
+        self.hear("")
+
+    def start(self, at_once: Iterable[Loop], pollers: Mapping[str, Loop]) -> None:
+        """Begin. Pollers begin by what they cost, the logins spread over a second or two."""
+        self._tasks += [asyncio.create_task(_forever(loop)) for loop in at_once]
+        logins = 0
+        for name in sorted(pollers, key=_weight):
+            run, weight = pollers[name], _weight(name)
+            logins += weight > 1
+            later_s = logins * min(_LOGIN_EVERY_S, _LOGINS_WITHIN_S / len(pollers))
+            later_s += _UPDATES_AFTER_S if weight == _WEIGHTS["updates"] else 0.0
+            self._tasks.append(asyncio.create_task(self._after_the_light(run, later_s) if weight else _forever(run)))
+
+    async def close(self) -> None:
+        """End all of them."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def hear(self, name: str) -> None:
+        """A source has answered, or failed, for the first time."""
+        self._unheard.discard(name)
+        if not self._unheard:
+            self._heard.set()
+
+    async def _after_the_light(self, loop: Loop, later_s: float) -> None:
+        """A loop that lets the light sources speak first, and `later_s` more.
+
+        A dozen logins at once would keep the event loop from hearing what the others say. It waits until each of those
+        has answered, or failed, for the first time; at most a second.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_HEAD_START_S):
+                await self._heard.wait()
+        await asyncio.sleep(later_s)
+        await _forever(loop)
+
+
+def _weight(name: str) -> int:
+    """How much a poller of that name costs: 0 an HTTP request, 1 a wire that only some panes need, more: a login."""
+    return _WEIGHTS.get(name.partition(":")[0], 1)
+
+
+async def _forever(loop: Loop) -> None:
+    """A loop that ends by cancellation only. Whatever it dies of is a bug: it is logged, and begun again."""
+    while True:
+        try:
+            await loop()
+        except Exception:
+            log.exception("a reading loop broke: internal error")
+        await asyncio.sleep(5.0)
