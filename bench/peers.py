@@ -40,7 +40,7 @@ def main() -> None:
         kuberich = _installed(Path(scratch), "kuberich==0.2.0")
         if kuberich is not None:
             command = [str(kuberich / "kuberich"), "--kubeconfig", str(server.kubeconfig), "-A", "--command", "jobs"]
-            _peer("kuberich", [*command, "--splashless"], server, ours, Path(scratch))
+            _peer("kuberich", command, server, ours, Path(scratch))
         kutop = _installed(Path(scratch), "kutop==0.6.0")
         if kutop is not None and shutil.which("kubectl") is None:
             print("kutop: it asks the cluster through kubectl, and there is none here")

@@ -2,13 +2,13 @@
 
 import gc
 
-_NEW_OBJECTS = 20_000
+_NEW_OBJECTS = 5_000
 """Made since the last look, beyond those freed. At the usual 700 it looks some hundred times while 10,000 Jobs load."""
-_YOUNG_LOOKS, _OLD_LOOKS = 20, 20
+_YOUNG_LOOKS, _OLD_LOOKS = 10, 10
 
 
 def collect_seldom() -> None:
-    """Look for garbage a twentieth as often: what we hold has no cycles, and is freed without."""
+    """Look for garbage a seventh as often: what we hold has no cycles, and is freed without."""
     gc.set_threshold(_NEW_OBJECTS, _YOUNG_LOOKS, _OLD_LOOKS)
 
 

@@ -18,7 +18,8 @@ from homelab_tui.engine.ports import Clock, ReadsJobs
 
 log = logging.getLogger(__name__)
 _CEILING_S = 15.0
-_PUBLISH_S = 0.05
+_PUBLISH_S = 0.1
+"""Least time between two readings while changes go on; a new failure does not wait for it."""
 _HURRY_S = 0.02
 _AT_ONCE_S = 0.001
 _COMPARED_AT_ONCE = 1000
@@ -195,7 +196,7 @@ class ClusterWatcher:
         self._nodes = objects
 
     def _changed(self) -> None:
-        """Publish at once after a quiet time or a new failure, else 50 ms after the last time with what comes then."""
+        """Publish at once after a quiet time or a new failure, else 100 ms after the last time with what comes then."""
         if self._timer is not None and self._is_urgent:
             self._timer.cancel()
             self._timer = None
