@@ -119,7 +119,7 @@ async def test_a_program_that_is_killed_leaves_the_old_file_or_the_new_one(
         assert opens(server, account, key)
     else:  # what was there before was kept before the write: it can be undone
         undone = command.run("keys", "undo", "nuc01", "--yes", "--json")
-        assert (undone.status, undone.results[0]["changed"]) == (0, True)
+        assert (undone.status, undone.results[0]["changed"]) == (0, True), undone
         assert account.keys_file.read_bytes() == before
 
 
