@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from homelab_tui.domain.curves import NodeCurves
-from homelab_tui.domain.errors import SourceMissing, SourceTimeout
+from homelab_tui.domain.errors import CredentialsNeeded, SourceMissing, SourceTimeout
 from homelab_tui.domain.jobs import CronJob, CronJobPast, Event, Job, JobId, JobPod, JobState, MetricsSnapshot
 from homelab_tui.domain.keys import (
     AccountKeys,
@@ -22,12 +22,14 @@ from homelab_tui.domain.keys import (
     KeyRecipe,
     KeyRemoval,
     KeyWrite,
+    ModesMended,
     NodeChange,
     Proof,
     ProofState,
     PublicKey,
     no_matter,
 )
+from homelab_tui.domain.loose_modes import LoosePath
 from homelab_tui.domain.nodes import KubeNode, Node, NodeFacts, NodeMetrics
 from homelab_tui.domain.poe import Detection, PoePort, PortRef, SwitchReading
 from homelab_tui.domain.secrets import Secret
@@ -146,6 +148,11 @@ class FakeSsh:
         self.proofs: dict[str, Proof | Exception] = {}
         self.trust_says: dict[str, HostKey | Exception] = {}
         self.my_keys: tuple[PublicKey, ...] | Exception = ()
+        self.behind_password: dict[str, AccountKeys] = {}
+        """What a password opens, where the account's answer is CredentialsNeeded."""
+        self.modes: dict[str, ModesMended | Exception] = {}
+        self.mended: list[tuple[LoosePath, ...]] = []
+        """What each call was to mend."""
         self.calls: list[tuple[str, str]] = []
         """(method, node) in order."""
         self.before_write: Callable[[], None] = lambda: None
@@ -202,10 +209,12 @@ class FakeSsh:
         """A key called as wished."""
         return PublicKey("ssh-ed25519", b"made", fingerprint=f"SHA256:{recipe.name}", path=f"/keys/{recipe.name}.pub")
 
-    async def read_account(self, node: Node) -> AccountKeys:
-        """An empty account, if nothing else was put there."""
+    async def read_account(self, node: Node, *, password: Secret | None = None) -> AccountKeys:
+        """An empty account, if nothing else was put there; an error is lifted by a password."""
         self.calls.append(("read_account", node.name))
         await asyncio.sleep(0)
+        if password is not None and isinstance(self.accounts.get(node.name), CredentialsNeeded):
+            return self.behind_password[node.name]
         return _given(self.accounts.get(node.name, AccountKeys(node.user or "me", "/home/me")))
 
     async def last_logins(self, node: Node, fingerprints: Sequence[str]) -> KeyLogins:
@@ -257,6 +266,17 @@ class FakeSsh:
         self.calls.append(("restore_file", node.name))
         await asyncio.sleep(0)
         return _given(self.writes.get(node.name, KeyWrite(True, "as it was before", b"old\nnew\n", before, file)))
+
+    async def mend_modes(
+        self, node: Node, wanted: Sequence[LoosePath], *, password: Secret | None = None
+    ) -> ModesMended:
+        """All of it done, if nothing else was put there."""
+        self.calls.append(("mend_modes", node.name))
+        self.mended.append(tuple(wanted))
+        await asyncio.sleep(0)
+        if password is not None and isinstance(self.modes.get(node.name), CredentialsNeeded):
+            del self.modes[node.name]
+        return _given(self.modes.get(node.name, ModesMended(tuple(wanted), AccountKeys("me", "/home/me"))))
 
     async def harden(self, node: Node, tell: Callable[[str], None], *, undo: bool = False) -> NodeChange:
         """Hardened."""

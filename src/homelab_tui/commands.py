@@ -236,6 +236,16 @@ COMMANDS: tuple[Command, ...] = (
         cli="keys sudo|hosts --node NODE",
     ),
     Command(
+        "keys.modes",
+        ("M",),
+        "mend_modes",
+        "Modes",
+        "Take others' right to write (chmod go-w) from what makes sshd ignore the keys, and prove it by a fresh login.",
+        pane="keys",
+        danger=True,
+        cli="keys modes --node NODE",
+    ),
+    Command(
         "keys.shell",
         ("S",),
         "open_shell",

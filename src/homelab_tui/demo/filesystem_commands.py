@@ -6,6 +6,7 @@ the host's own.
 """
 
 import json
+import os
 import shlex
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
@@ -24,6 +25,7 @@ kernel-core.x86_64            5.14.0-162.12.1.el9_1        baseos
 openssl-libs.x86_64           1:3.0.1-47.el9_1             baseos
 sudo.x86_64                   1.9.5p2-7.el9_1.1            baseos
 """
+_ACCOUNT_UID = 1000
 _REFUSED = ("su", "doas", "visudo", "init", "telinit", "systemd-run")
 _ADMIN_ONLY = ("apt", "apt-get", "dpkg", "dnf", "yum", "rpm", "journalctl", "useradd", "usermod", "loginctl")
 
@@ -41,6 +43,7 @@ def commands(
         "hostname": _hostname(node),
         "nproc": f"echo {node.threads}",
         "id": _id(node),
+        "stat": _stat(),
         "whoami": f'[ -z "${{{IS_ROOT}:-}}" ] && echo {node.user} || echo root',
         "date": _date(at, skew_s),
         "df": f"cat <<'END'\n{_df(node)}END",
@@ -110,6 +113,15 @@ case "$*" in
 -un|-nu|'-u -n'|-gn|-ng) echo {node.user};;
 -Gn|-nG) echo {groups};;
 *) echo "uid=1000({node.user}) gid=1000({node.user}) groups={member.format(node.user)}";;
+esac"""
+
+
+def _stat() -> str:
+    """The files of a node belong to its account, as `id` says; on the host they are the person's who runs the demo."""
+    return f"""PATH=${{PATH#*:}}
+case "${{{IS_ROOT}:-}} $*" in
+" -c %u "*) stat "$@" | sed 's/^{os.geteuid()} /{_ACCOUNT_UID} /';;
+*) exec stat "$@";;
 esac"""
 
 

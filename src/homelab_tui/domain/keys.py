@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from homelab_tui.domain.loose_modes import NOTHING_LOOSE, LooseModes, LoosePath
 from homelab_tui.domain.secrets import Secret
 
 
@@ -129,6 +130,8 @@ class AccountKeys:
     """The key this session logged in with."""
     others: tuple[FoundAccount, ...] = ()
     """The node's other accounts that hold keys (root among them); empty where sudo does not show them."""
+    loose: LooseModes = NOTHING_LOOSE
+    """What others may write to, so that sshd ignores the keys, and what of it the account itself can mend."""
 
     @property
     def all_cells(self) -> tuple[KeyCell, ...]:
@@ -192,6 +195,20 @@ class KeyRemoval:
     """One a file that was written; empty for a dry run, and where the key is not."""
     problem: str | None = None
     """Why one of several files could not be written, after another one was."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModesMended:
+    """What taking others' right to write did to an account."""
+
+    changed: tuple[LoosePath, ...]
+    """What is done and read back, as it was before."""
+    account: AccountKeys
+    """The account as it is now."""
+    opened: tuple[str, ...] = ()
+    """Fingerprints of the keys that sshd ignored before, and reads now."""
+    problem: str | None = None
+    """What kept the rest from being done, in a sentence."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,15 +22,23 @@ class PathMode:
 
 def strict_modes_faults(chain: tuple[PathMode, ...], *, uid: int, user: str, is_debian: bool) -> tuple[str, ...]:
     """Why sshd ignores the file, one sentence for each path that is wrong; empty when it reads it."""
-    faults: list[str] = []
-    for place in chain:
-        if place.owner_uid not in (0, uid):
-            faults.append(f"{place.path} belongs to uid {place.owner_uid}, so sshd ignores the keys")
-        elif place.mode & 0o002:
-            faults.append(_writable(place, "everybody"))
-        elif place.mode & 0o020 and not (is_debian and place.group_members == (user,)):
-            faults.append(_writable(place, f"group {place.group_gid}"))
-    return tuple(faults)
+    faults = (strict_modes_fault(place, uid=uid, user=user, is_debian=is_debian) for place in chain)
+    return tuple(fault for fault in faults if fault is not None)
+
+
+def strict_modes_fault(place: PathMode, *, uid: int, user: str, is_debian: bool) -> str | None:
+    """What is wrong with one path, in a sentence; None when nothing is."""
+    if place.owner_uid not in (0, uid):
+        return f"{place.path} belongs to uid {place.owner_uid}, so sshd ignores the keys"
+    if not is_loose(place, user=user, is_debian=is_debian):
+        return None
+    return _writable(place, "everybody" if place.mode & 0o002 else f"group {place.group_gid}")
+
+
+def is_loose(place: PathMode, *, user: str, is_debian: bool) -> bool:
+    """Whether somebody whom sshd minds may write to the path."""
+    is_private_group = is_debian and place.group_members == (user,)
+    return bool(place.mode & 0o002) or (bool(place.mode & 0o020) and not is_private_group)
 
 
 def _writable(place: PathMode, who: str) -> str:

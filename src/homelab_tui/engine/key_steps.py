@@ -93,6 +93,13 @@ class KeySteps:
             log.exception("%s: reading the account again: internal error", node.account)
 
 
+def modes_offer(node: Node, account: AccountKeys | None) -> str | None:
+    """Where the cure is for what others may write to; None where there is nothing that the account can mend."""
+    if account is None or not account.loose.paths:
+        return None
+    return f"M, or homelab keys modes --node {node.account}, offers chmod go-w"
+
+
 def changed_host_key(node: Node, host_key: HostKey) -> str:
     """The sentence for a host key that must stop everything."""
     if host_key.state is HostKeyState.REVOKED:

@@ -19,7 +19,7 @@ from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.operations import Plan, PlanStep, Result
 from homelab_tui.domain.secrets import Secret
 from homelab_tui.domain.state import LabState
-from homelab_tui.engine.key_steps import KeySteps
+from homelab_tui.engine.key_steps import KeySteps, modes_offer
 from homelab_tui.engine.operations import Progress
 from homelab_tui.engine.pre_images import PreImage
 from homelab_tui.engine.store import entry, reading_of
@@ -151,7 +151,8 @@ class KeyActions:
             progress.stage("proving by a fresh login…")
             proof = await self._steps.prove(node, key)
             await self._steps.read_again(node, write.account)
-            detail = "; ".join(part for part in (write.detail, proof.detail, lost) if part)
+            cure = modes_offer(node, write.account) if proof.state is ProofState.FAILED else None
+            detail = "; ".join(part for part in (write.detail, proof.detail, cure, lost) if part)
             ok = proof.state is not ProofState.FAILED
             return Result(node.account, ok=ok, changed=write.changed, detail=detail, proven=proof.proven)
 

@@ -27,6 +27,7 @@ from homelab_tui.engine.job_logs import JobLogs
 from homelab_tui.engine.jobs import JobActions, Tombstones
 from homelab_tui.engine.journal import Journal, JournalEntry
 from homelab_tui.engine.key_changes import KeyChanges
+from homelab_tui.engine.key_modes import KeyModes
 from homelab_tui.engine.key_steps import KeySteps
 from homelab_tui.engine.keys import KeyActions
 from homelab_tui.engine.kubectl import Kubectl
@@ -113,6 +114,7 @@ class Lab:
         )
         self.keys = KeyActions(key_steps)
         self.key_changes = KeyChanges(key_steps)
+        self.key_modes = KeyModes(key_steps)
         self.administration = Administration(key_steps, self.journal, config.nodes, config.ssh.bastion)
         self.poe = PoeActions(
             sources.switches,

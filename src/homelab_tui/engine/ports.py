@@ -22,11 +22,13 @@ from homelab_tui.domain.keys import (
     KeyRecipe,
     KeyRemoval,
     KeyWrite,
+    ModesMended,
     NodeChange,
     Proof,
     PublicKey,
     no_matter,
 )
+from homelab_tui.domain.loose_modes import LoosePath
 from homelab_tui.domain.nodes import KubeNode, Node, NodeFacts, NodeMetrics, PendingUpdates
 from homelab_tui.domain.poe import PortRef, SwitchReading
 from homelab_tui.domain.secrets import Secret
@@ -303,7 +305,7 @@ class InstallsKeys(Protocol):
         """A new key pair beside my other keys. Raises ActionRefused for a file that is there already."""
         ...
 
-    async def read_account(self, node: Node) -> AccountKeys:
+    async def read_account(self, node: Node, *, password: Secret | None = None) -> AccountKeys:
         """Every authorized_keys file that sshd reads for the account."""
         ...
 
@@ -349,6 +351,12 @@ class InstallsKeys(Protocol):
 
     async def restore_file(self, node: Node, file: str, left_sha256: str, before: bytes | None) -> KeyWrite:
         """A file as it was before a write of ours. Raises SourceConflict when it is not what that write left."""
+        ...
+
+    async def mend_modes(
+        self, node: Node, wanted: Sequence[LoosePath], *, password: Secret | None = None
+    ) -> ModesMended:
+        """`chmod go-w` on these paths, as the account itself, if they still are as they were read; read back."""
         ...
 
     async def prove(self, node: Node, key: PublicKey) -> Proof:

@@ -38,6 +38,7 @@ def account_lines(state: LabState, account: str, now: datetime) -> list[Line]:
         lines += [(f"Keys of {other.account}, on the same node", HEADING), *_cell_lines(other.cells, mine)]
         lines += [("problem", problem) for problem in other.problems]
     lines += [("problem", problem) for problem in value.problems]
+    lines += _cure_lines(value, account)
     lines += [("My keys", HEADING), *my_key_lines(state.my_keys, now)]
     return lines
 
@@ -51,6 +52,14 @@ def _cell_lines(cells: tuple[KeyCell, ...], mine: dict[str, str]) -> list[Line]:
         if cell.options:
             lines.append(("", f"options: {cell.options}"))
     return lines
+
+
+def _cure_lines(value: AccountKeys, account: str) -> list[Line]:
+    """Where StrictModes is not content: what can be done about it from here."""
+    if not value.loose.paths:
+        return []
+    words = ", ".join(loose.words for loose in value.loose.paths)
+    return [("cure", f"M, or homelab keys modes --node {account}, offers chmod go-w: {words}")]
 
 
 def _way(state: LabState, account: str) -> str | None:

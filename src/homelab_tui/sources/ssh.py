@@ -30,11 +30,13 @@ from homelab_tui.domain.keys import (
     KeyRecipe,
     KeyRemoval,
     KeyWrite,
+    ModesMended,
     Proof,
     ProofState,
     PublicKey,
     no_matter,
 )
+from homelab_tui.domain.loose_modes import LoosePath
 from homelab_tui.domain.nodes import Node, NodeFacts, PendingUpdates
 from homelab_tui.domain.secrets import Secret
 from homelab_tui.sources.key_files import PrivateKeyUnusable, read_my_keys, read_public_key
@@ -48,6 +50,7 @@ from homelab_tui.sources.ssh_agent import running_agent
 from homelab_tui.sources.ssh_connection import Arrival
 from homelab_tui.sources.ssh_last_logins import read_last_logins
 from homelab_tui.sources.ssh_login import LoggedIn, offer_key
+from homelab_tui.sources.ssh_modes import Mending, mend_modes
 from homelab_tui.sources.ssh_other_accounts import is_theirs, remove_elsewhere, restore_elsewhere
 from homelab_tui.sources.ssh_power import ask_for_reboot
 from homelab_tui.sources.ssh_removals import Removals, remove_key, restore_file
@@ -179,13 +182,13 @@ class SshSource(Administers):
             self._sessions.use_keys(self._keys)
         return key
 
-    async def read_account(self, node: Node) -> AccountKeys:
+    async def read_account(self, node: Node, *, password: Secret | None = None) -> AccountKeys:
         """Every authorized_keys file that sshd reads for the account, and what keeps it from being read."""
 
         def body(session: Session) -> AccountKeys:
             return self._told(node, session, read_account(session))
 
-        return await self._sessions.with_session(node, body)
+        return await self._sessions.with_session(node, body, password=password)
 
     async def last_logins(self, node: Node, fingerprints: Sequence[str]) -> KeyLogins:
         """When these keys last logged in to the node, by its own log. Raises SourceRefused where none can be read."""
@@ -272,6 +275,26 @@ class SshSource(Administers):
             return write
 
         return await self._sessions.with_session(node, body, commands=2)
+
+    async def mend_modes(
+        self, node: Node, wanted: Sequence[LoosePath], *, password: Secret | None = None
+    ) -> ModesMended:
+        """`chmod go-w` on these paths, as the account itself, if they still are as they were read; read back.
+
+        A link that breaks in the middle leaves it open what is done: then it is looked at again.
+        """
+        mending = Mending(tuple(wanted))  # its problem is told, not raised: what was done before it counts
+
+        def body(session: Session) -> ModesMended:
+            reading = mend_modes(session, mending)
+            return mending.judged(self._told(node, session, reading))
+
+        try:
+            return await self._sessions.with_session(node, body, password=password, commands=3)
+        except (SourceTimeout, SourceUnreachable, SourceGarbled):
+            if not mending.sent:
+                raise
+        return await self._sessions.with_session(node, body, password=password, commands=3)
 
     async def prove(self, node: Node, key: PublicKey) -> Proof:
         """A fresh connection that logs in with this key alone, and runs a command.

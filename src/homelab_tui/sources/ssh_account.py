@@ -12,6 +12,7 @@ from homelab_tui.domain.authorized_keys import merge_cells, read_cells
 from homelab_tui.domain.dropbear import as_dropbear_reads
 from homelab_tui.domain.errors import PasswordExpired, SourceError, SourceGarbled, SourceRefused
 from homelab_tui.domain.keys import AccountKeys, FoundAccount, KeyCell
+from homelab_tui.domain.loose_modes import NOTHING_LOOSE, LooseModes, find_loose
 from homelab_tui.domain.strict_modes import PathMode, strict_modes_faults
 from homelab_tui.sources.ssh_account_script import DROPBEAR_ROOT_FILE, MOST_OTHERS, is_dropbear
 from homelab_tui.sources.ssh_commands import Output
@@ -153,6 +154,7 @@ def account_keys(
         server_version=server_version or None,
         login_fingerprint=login_fingerprint,
         others=tuple(keys_found(other, server_version) for other in reading.others),
+        loose=loose_modes(reading, server_version),
     )
 
 
@@ -182,9 +184,25 @@ def file_faults(reading: AccountReading, file: FileReading, server_version: str)
     """Why sshd does not read this file, in sentences; empty when it does, or when there is nothing to read."""
     faults = [] if file.trouble is None else [f"{file.name} {file.trouble}"]
     if reading.setting("strictmodes") != "no":
-        is_debian = "Debian" in server_version or "Ubuntu" in server_version or "Raspbian" in server_version
+        is_debian = _is_debian(server_version)
         faults += strict_modes_faults(file.chain, uid=reading.uid, user=reading.user, is_debian=is_debian)
     return tuple(faults)
+
+
+def loose_modes(reading: AccountReading, server_version: str) -> LooseModes:
+    """What others may write to, and what of it the account itself can mend."""
+    if reading.setting("strictmodes") == "no":
+        return NOTHING_LOOSE
+    chains = [file.chain for file in reading.files]
+    found = find_loose(chains, uid=reading.uid, user=reading.user, is_debian=_is_debian(server_version))
+    if reading.by_sftp and found.paths:
+        words = ", ".join(loose.words for loose in found.paths)
+        return LooseModes(beyond=(*found.beyond, f"it runs no commands (SFTP only), so chmod it by hand: {words}"))
+    return found
+
+
+def _is_debian(server_version: str) -> bool:
+    return "Debian" in server_version or "Ubuntu" in server_version or "Raspbian" in server_version
 
 
 def no_answer(output: Output, where: str) -> SourceError:
@@ -252,7 +270,9 @@ _UNREAD = (TROUBLES["UNREADABLE"], TROUBLES["TOOBIG"])
 def _path_mode(text: str) -> PathMode:
     owner, group, mode, members, path = text.split(" ", 4)
     names = None if members == "-" else tuple(name for name in members.split(",") if name)
-    return PathMode(printable(path, 400), int(owner), int(group), int(mode, 8) & 0o7777, names)
+    shown = printable(path, 400)
+    # A name that is not shown as it is must not be taken for another path's.
+    return PathMode(shown if shown == path else f"{shown}…", int(owner), int(group), int(mode, 8) & 0o7777, names)
 
 
 def _setting(text: str) -> tuple[str, str]:

@@ -49,6 +49,7 @@ look() {
     if as [ -L "$p" ]; then say DANGLING
     else as [ -x "${p%/*}" ] || ! as [ -e "${p%/*}" ] || say UNREADABLE; fi
     d=${p%/*}; [ -d "$d" ] || return 0
+    case $d in "$home"|"$home"/*) [ ! -L "$d" ] ;; *) false ;; esac || d=$(cd "$d" 2>/dev/null && pwd -P) || d=${p%/*}
   else
     d=$(readlink -f "$p") || d=$p
     if ! as [ -f "$p" ]; then say NOTREG

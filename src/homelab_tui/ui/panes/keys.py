@@ -18,6 +18,7 @@ from homelab_tui.ui.frame import TITLES
 from homelab_tui.ui.notices import tell, tell_results
 from homelab_tui.ui.panes.keys_base import UNMET, nodes_of
 from homelab_tui.ui.panes.keys_changes import KeyChangesPane
+from homelab_tui.ui.panes.keys_modes import KeyModesPane
 from homelab_tui.ui.panes.keys_nodes import KeyNodesPane
 from homelab_tui.ui.panes.keys_push import KeyPushPane
 from homelab_tui.ui.screens.confirm import ConfirmScreen
@@ -25,7 +26,7 @@ from homelab_tui.ui.screens.trust import TrustScreen
 from homelab_tui.ui.shells import open_shell, why_no_shell
 
 
-class KeysPane(KeyPushPane, KeyChangesPane, KeyNodesPane):
+class KeysPane(KeyPushPane, KeyChangesPane, KeyNodesPane, KeyModesPane):
     """One table: accounts, a column for each key of mine."""
 
     noun = "keys"
@@ -78,6 +79,8 @@ class KeysPane(KeyPushPane, KeyChangesPane, KeyNodesPane):
             return "read-only: [safety] read_only = true"
         if command_id == "keys.shell":
             return why_no_shell(lab) if len(self.chosen_nodes(lab)) == 1 else "choose one node"
+        if command_id == "keys.modes":
+            return self.why_no_modes(lab)
         if command_id not in ("keys.push", "keys.trust"):
             return self.why_no_change(lab, command_id)
         nodes = nodes_of(lab, [key for key in self.chosen_keys() if key.startswith("account:")])
