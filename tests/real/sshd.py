@@ -160,18 +160,20 @@ class Sshd:
         return " ".join(Path(key.path).read_text().split()[:2])
 
     def _write_config(self) -> Path:
+        blocks = next((n for n, line in enumerate(self.options) if line.startswith("Match ")), len(self.options))
         keys = "\n".join(f"HostKey {self.base}/keys/host{n}" for n in range(len(self.host_keys)))
         lines = [
             f"Port {self.port}",
             "ListenAddress 127.0.0.1",
             keys,
             f"PidFile {self.base}/sshd.pid",
-            *self.options,  # for sshd the first value counts
+            *self.options[:blocks],  # for sshd the first value counts
             *self._keys_lines(),
             "LogLevel DEBUG1",
             *(() if any(option.startswith("UsePAM") for option in self.options) else ("UsePAM no",)),
             f"StrictModes {'yes' if IS_ROOT else 'no'}",
             *(() if IS_ROOT else (f"SetEnv HOME={self.base}/home",)),
+            *self.options[blocks:],  # a Match block takes in all that follows
         ]
         config = self.base / "sshd_config"
         config.write_text("\n".join(lines) + "\n")
