@@ -19,6 +19,7 @@ ON_NODES = [
     ("keys", "harden", "--all", "--yes"),
     ("keys", "sudo", "--all", "--yes"),
     ("keys", "hosts", "--all", "--yes"),
+    ("keys", "modes", "--all", "--yes"),
 ]
 IDS = [words[1] if len(words) > 1 else "listing" for words in ON_NODES]
 

@@ -4,21 +4,27 @@ import os
 import stat
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from homelab_tui.config.model import KeysConfig
 from homelab_tui.domain.keys import PublicKey
 from homelab_tui.domain.loose_modes import LoosePath
+from homelab_tui.sources.ssh import SshSource
+from homelab_tui.sources.ssh_account_script import read_account_script
 from homelab_tui.sources.ssh_commands import Output
 from homelab_tui.sources.ssh_modes import chmod
 from tests.keygen import key_text
 from tests.real.command_lines import CommandLine, ended
+from tests.real.links import Link, running
 from tests.real.sshd import Account, Sshd, needs_root, running_sshd, throw_away_account
 
 pytestmark = needs_root
 PASSWORD = "correct horse"
+LOGIN_BYTES = 4_000
+"""More than a login sends, less than it, the script that changes modes and the second look."""
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +157,27 @@ def test_what_belongs_to_root_is_left_to_root(server: Sshd, account: Account, ke
     assert (status, result["ok"], result["changed"]) == (1, False, True), result
     assert f"{directory} belongs to uid 0, not to the account" in str(result["detail"])
     assert [mode(path) for path in (home, directory, file)] == ["755", "777", "666"]
+
+
+async def test_an_answer_that_never_came_back_is_looked_at_again_and_told_as_done(
+    server: Sshd, account: Account, key: PublicKey, tmp_path: Path
+) -> None:
+    file = account.write(".ssh/authorized_keys", f"{key_text(key.blob)} mine\n".encode(), 0o666)
+    server.authorize_admin(account)
+    source = server.source()
+    found = (await source.read_account(server.node(account))).loose
+    assert found.paths == (LoosePath(str(file), 0o666),)
+    # Login and the first read are whole; of what comes then, the answers never come back.
+    limit = len(read_account_script("x" * 20)) + LOGIN_BYTES
+    with running(Link(server.port, mute_answers_after_bytes=limit, most_connections_cut=1)) as link:
+        hosts = tmp_path / "known_hosts"
+        hosts.write_text(f"[127.0.0.1]:{link.port} {server.known_hosts().read_text().split(' ', 1)[1]}")
+        short = replace(server.config(hosts), command_timeout_s=3.0)
+        through = SshSource(short, KeysConfig(paths=(server.base / "keys" / "admin.pub",), agent=False))
+        mended = await through.mend_modes(replace(server.node(account), port=link.port), found.paths)
+        assert link.connections == 2
+    assert (mode(file), mended.changed, mended.problem) == ("644", found.paths, None)
+    assert mended.opened == (key.fingerprint,)
 
 
 @dataclass

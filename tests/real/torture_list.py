@@ -28,6 +28,7 @@ TORTURES: dict[str, tuple[str, ...]] = {
         "sshd:a_place_that_others_may_write_to_is_named_when_the_proof_fails",
         "sshd:the_users_own_private_group_may_write_on_debian",
         "modes:what_others_may_write_to_is_mended_as_the_account_and_the_key_logs_in",
+        "modes:an_answer_that_never_came_back_is_looked_at_again_and_told_as_done",
         "modes:a_link_out_of_the_home_is_refused_and_what_it_leads_to_stays",
     ),
     "11 no shell": ("sshd:an_account_without_a_shell_is_told_apart_from_one_without_the_key",),
