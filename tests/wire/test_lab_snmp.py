@@ -90,7 +90,7 @@ async def test_a_walk_of_everything_ends_and_is_in_order(switch: Switch, tool: s
     assert out.count("No more variables left") == 1
     found = oids(out)
     assert found == sorted(set(found))
-    bridge_and_neighbours = 8 + 2 * (2 + 8 + 1) + 8 * 3 + 6 * 7
+    bridge_and_neighbours = 1 + 8 + 2 * (2 + 8 + 1) + 8 * 3 + 6 * 7
     assert len(found) == 7 + 1 + 8 * (11 + 5) + 8 * 12 + 4 + 8 * 5 + bridge_and_neighbours
 
 
