@@ -62,7 +62,8 @@ async def _until_told(lab: DemoLab, write_config: Path, parent_pid: int | None, 
             print(READY, flush=True)
         while not stop.is_set() and not _orphaned(parent_pid):
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), PARENT_POLL_S)
+                async with asyncio.timeout(PARENT_POLL_S):
+                    await stop.wait()
     finally:
         # it names ports and files that are about to be gone; one that somebody edited is theirs
         _remove_unchanged(write_config, written)

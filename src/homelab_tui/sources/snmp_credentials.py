@@ -105,7 +105,8 @@ async def _resolve(config: SwitchConfig) -> tuple[Address, int]:
         return (str(address[0]), int(address[1])), 6 if family == socket.AF_INET6 else 4
 
     try:
-        return await asyncio.wait_for(in_daemon_thread(look_up, name="snmp-resolve"), 5)
+        async with asyncio.timeout(5):
+            return await in_daemon_thread(look_up, name="snmp-resolve")
     except (OSError, UnicodeError) as error:
         if isinstance(error, TimeoutError):
             raise SourceTimeout(f"{config.name}: the name {host!r} was not resolved within 5 s") from error

@@ -227,7 +227,10 @@ class SnmpSession:
             self._wire.engine, self._auth, self._target, self._context, *numbers, *bindings, lookupMib=False
         )
         try:
-            indication, status, _, pairs = await asyncio.wait_for(answer, limit_s)
+            # Not wait_for(): before Python 3.12 it swallows a cancellation that comes together with the answer
+            # (python/cpython#86296), and then a loop around it would never end.
+            async with asyncio.timeout(limit_s):
+                indication, status, _, pairs = await answer
         except TimeoutError as error:
             raise self._silence(arrivals, unreadable, errors) from error
         except SourceError:
