@@ -9,6 +9,7 @@ import pytest
 from homelab_tui.config.model import ClusterConfig, Config, PrometheusConfig, SwitchConfig, UiConfig
 from homelab_tui.domain.errors import ConfigError, ConfigProblem, SourceTimeout
 from homelab_tui.domain.nodes import Node, NodeState
+from homelab_tui.domain.poe import SwitchReading
 from homelab_tui.domain.reading import HealthState, health
 from homelab_tui.domain.state import LabState
 from homelab_tui.engine.lab import Lab
@@ -18,9 +19,9 @@ from tests.labs import until
 
 
 class World:
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, switch: FakeSwitch | None = None) -> None:
         self.ssh = FakeSsh()
-        self.switch = FakeSwitch()
+        self.switch = switch or FakeSwitch()
         self.cluster = FakeCluster()
         self.prometheus = FakePrometheus()
         config = Config(
@@ -84,6 +85,39 @@ async def test_a_source_that_does_not_let_go_does_not_hold_the_exit(world: World
 
     world.switch.close = hang  # type: ignore[method-assign]
     await asyncio.wait_for(world.lab.close(), 4)
+
+
+class SwallowingSwitch(FakeSwitch):
+    """Its library loses a cancellation, as asyncio.wait_for of Python 3.11 may, `times` times."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+        self.begun = asyncio.Event()
+        self.swallowed = 0
+
+    async def read(self) -> SwitchReading:
+        """Slow, and deaf."""
+        self.begun.set()
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            self.swallowed += 1
+            if self.swallowed > self.times:
+                raise
+        return await super().read()
+
+
+@pytest.mark.parametrize("times", [1, 2])
+async def test_a_source_that_swallows_a_cancellation_does_not_hold_the_exit(tmp_path: Path, times: int) -> None:
+    switch = SwallowingSwitch(times)
+    world = World(tmp_path, switch)
+    world.lab.start()
+    await switch.begun.wait()
+    await asyncio.wait_for(asyncio.shield(asyncio.create_task(world.lab.close())), 30)
+    assert switch.swallowed > 0
+    assert switch.closed
+    assert not [task for task in asyncio.all_tasks() if task.get_name() == "switch:sw1"], "no loop goes on"
 
 
 async def test_a_quiet_lab_tells_its_listeners_nothing_but_fresh_readings(world: World) -> None:

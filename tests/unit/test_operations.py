@@ -155,6 +155,22 @@ async def test_close_waits_for_what_must_finish_and_stops_the_rest(rig: Rig) -> 
     assert rig.operations.busy == 0
 
 
+async def test_work_that_need_not_finish_and_loses_a_cancellation_does_not_hold_close(rig: Rig) -> None:
+    async def work(progress: Progress) -> Result:
+        rig.begun.set()
+        try:
+            await rig.gate.wait()
+        except asyncio.CancelledError:
+            await rig.gate.wait()
+        return DONE
+
+    acting = asyncio.create_task(rig.operations.run("nodes.ready", "node:a", "…", work))
+    await rig.begun.wait()
+    await asyncio.wait_for(asyncio.shield(asyncio.create_task(rig.operations.close())), 30)
+    assert not (await acting).ok
+    assert rig.operations.busy == 0
+
+
 async def test_nothing_begins_after_close(rig: Rig) -> None:
     await rig.operations.close()
     result = await rig.operations.run("k", "job:a", "…", rig.work)

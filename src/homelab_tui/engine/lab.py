@@ -161,7 +161,7 @@ class Lab:
         self._loops.start([*(watcher.run for watcher in self._watchers), remembering], self.readings.loops)
 
     async def close(self) -> None:
-        """End: what must finish finishes, the rest is cancelled, connections are closed (2 s for that)."""
+        """End: what must finish finishes, the rest is cancelled (2 s), connections are closed (2 s)."""
         await self.operations.close()
         await self._loops.close()
         self.memory.flush(everything=True)

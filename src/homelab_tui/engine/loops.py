@@ -5,9 +5,12 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
+from homelab_tui.engine.endings import end
+
 log = logging.getLogger(__name__)
 Loop = Callable[[], Awaitable[None]]
 
+_CLOSE_S = 2.0
 _HEAD_START_S = 1.0
 _UPDATES_AFTER_S = 20.0
 """Not while everything else is asked for the first time."""
@@ -35,13 +38,14 @@ class Loops:
             logins += weight > 1
             later_s = logins * min(_LOGIN_EVERY_S, _LOGINS_WITHIN_S / len(pollers))
             later_s += _UPDATES_AFTER_S if weight == _WEIGHTS["updates"] else 0.0
-            self._tasks.append(asyncio.create_task(self._after_the_light(run, later_s) if weight else _forever(run)))
+            loop = self._after_the_light(run, later_s) if weight else _forever(run)
+            self._tasks.append(asyncio.create_task(loop, name=name))
 
     async def close(self) -> None:
-        """End all of them."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        """End all of them (2 s); one that will not is left behind, and named in the log."""
+        deaf = await end(self._tasks, _CLOSE_S)
+        if deaf:
+            log.warning("these loops did not end within %g s, and are left behind: %s", _CLOSE_S, ", ".join(deaf))
 
     def hear(self, name: str) -> None:
         """A source has answered, or failed, for the first time."""

@@ -15,6 +15,8 @@ from homelab_tui.engine.store import Store
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
+_AGAIN_S = 1.0
+"""When what need not finish, and is still there, is told again to stop."""
 _KEPT = 50
 """How many ended operations stay in the state; running ones always do."""
 READ_ONLY = "the configuration says [safety] read_only = true"
@@ -98,12 +100,12 @@ class Operations:
     async def close(self) -> None:
         """Finish what must be finished, stop the rest. Being cancelled here stops nothing that must finish."""
         self.closing.set()
-        for operation_id, task in tuple(self._tasks.items()):
-            if operation_id not in self._must_finish:
-                task.cancel()
         while self._tasks:
+            for operation_id, task in tuple(self._tasks.items()):
+                if operation_id not in self._must_finish:
+                    task.cancel()  # again and again: a library may have swallowed the first one
             # Not gather(): it would hand a cancellation on to its children.
-            await asyncio.wait(tuple(self._tasks.values()))
+            await asyncio.wait(tuple(self._tasks.values()), timeout=_AGAIN_S)
             await asyncio.sleep(0)  # the callbacks that forget them
 
     async def rest(self, seconds: float) -> None:
