@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from homelab_tui.demo.faults import EVERY
 from homelab_tui.demo.lab import DemoLab
 from tests.labs import PATIENCE_S, until
 
@@ -164,6 +165,24 @@ async def test_a_closed_terminal_leaves_no_port_switched_off(lab: DemoLab, dashb
     await until(lambda: port.admin == 2, 20)
     dashboard.close_terminal()
     assert await asyncio.to_thread(dashboard.process.wait, 20) == 128 + signal.SIGHUP
+    assert port.admin == 1
+
+
+async def test_a_second_signal_says_what_is_still_going(lab: DemoLab, dashboard: Process) -> None:
+    port = lab.world.switch.ports[3]
+    await in_thread_until(dashboard, b"delivering")
+    os.write(dashboard.master, b"\x1b[B" * 6 + b"c")
+    await in_thread_until(dashboard, b"Power-cycle rpi03")
+    os.write(dashboard.master, b"\x1b[C\r")
+    await until(lambda: port.admin == 2)
+    lab.faults.apply("snmp=hang")
+    dashboard.process.terminate()
+    await in_thread_until(dashboard, b"half-way: poe.cycle sw1/3")
+    dashboard.seen = b""
+    dashboard.process.terminate()
+    await in_thread_until(dashboard, b"half-way: poe.cycle sw1/3: ")
+    lab.faults.set("snmp", EVERY, None)
+    assert await ended(dashboard, PATIENCE_S) == 128 + signal.SIGTERM
     assert port.admin == 1
 
 

@@ -1,6 +1,7 @@
 """Acts on the world: one per target, told on its row, logged, and finished when they must be."""
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from homelab_tui.domain.errors import ActionRefused, SourceTimeout
 from homelab_tui.domain.operations import Operation, OperationState, Result
 from homelab_tui.domain.state import LabState
 from homelab_tui.engine.activity import ActivityLog
-from homelab_tui.engine.operations import Operations, Progress
+from homelab_tui.engine.operations import FINISH_S, Operations, Progress
 from homelab_tui.engine.store import Store
 from tests.fakes import FakeClock
 from tests.labs import until
@@ -20,11 +21,11 @@ DONE = Result("a", ok=True, changed=True, detail="done")
 class Rig:
     """Operations over a store and a log of their own."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, finish_s: float = FINISH_S) -> None:
         self.clock = FakeClock()
         self.store = Store(LabState())
         self.log = ActivityLog(directory, self.clock)
-        self.operations = Operations(self.store, self.log, self.clock)
+        self.operations = Operations(self.store, self.log, self.clock, finish_s=finish_s)
         self.gate = asyncio.Event()
         self.begun = asyncio.Event()
         self.ended = False
@@ -169,6 +170,29 @@ async def test_work_that_need_not_finish_and_loses_a_cancellation_does_not_hold_
     await asyncio.wait_for(asyncio.shield(asyncio.create_task(rig.operations.close())), 30)
     assert not (await acting).ok
     assert rig.operations.busy == 0
+
+
+async def test_what_must_finish_is_named_and_does_not_hold_close_for_ever(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig = Rig(tmp_path, finish_s=0.1)
+
+    async def work(progress: Progress) -> Result:
+        progress.stage("switching on…")
+        rig.begun.set()
+        while not rig.gate.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await rig.gate.wait()
+        return DONE
+
+    acting = asyncio.create_task(rig.operations.run("poe.cycle", "port:sw1/3", "…", work, must_finish=True))
+    await rig.begun.wait()
+    assert rig.operations.going == ("poe.cycle sw1/3: switching on…",)
+    await asyncio.wait_for(asyncio.shield(asyncio.create_task(rig.operations.close())), 30)
+    assert "poe.cycle port:sw1/3" in caplog.text
+    rig.gate.set()
+    assert await acting == DONE
+    assert not rig.operations.going
 
 
 async def test_nothing_begins_after_close(rig: Rig) -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from homelab_tui.cli.collecting import collect_seldom, keep_for_good
 from homelab_tui.cli.loops import run_to_end
-from homelab_tui.cli.output import Exit, fail, tell
-from homelab_tui.cli.session import configuration, start_log
+from homelab_tui.cli.output import Exit, fail
+from homelab_tui.cli.session import configuration, finished, start_log
 from homelab_tui.config.model import Config
 
 if TYPE_CHECKING:
@@ -80,9 +80,7 @@ async def _show(
         status = await app.run_async()
     finally:  # however the screen ended: a terminal that is gone must not leave a port switched off
         if app.lab is not None:
-            if app.lab.busy:
-                tell(f"homelab: finishing {app.lab.busy} operation(s) that must not be left half-way…")
-            await app.lab.close()
+            await finished(app.lab)
     if app.failure is not None:
         raise app.failure
     return status or 0

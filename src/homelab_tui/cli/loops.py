@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn
 
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
@@ -46,6 +46,14 @@ def run_to_end(work: Coroutine[Any, Any, int]) -> int:
             return runner.run(listening())
         except asyncio.CancelledError:
             return 128 + ended_by[0] if ended_by else 1
+
+
+def on_signals(tell: Callable[[], None]) -> None:
+    """From now on a signal only calls `tell`: the end is on its way, and must not be cut short."""
+    loop = asyncio.get_running_loop()
+    if threading.current_thread() is threading.main_thread():
+        for number in (*_ENDING, signal.SIGINT):
+            loop.add_signal_handler(number, tell)
 
 
 def leave(status: int) -> NoReturn:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
-from homelab_tui.cli.loops import run_to_end
+from homelab_tui.cli.loops import on_signals, run_to_end
 from homelab_tui.cli.output import tell
 from homelab_tui.config.load import load_config
 from homelab_tui.config.model import Config
@@ -51,7 +51,20 @@ async def opened(config: Config) -> "AsyncIterator[Lab]":
     try:
         yield lab
     finally:
-        await lab.close()
+        await finished(lab)
+
+
+async def finished(lab: "Lab") -> None:
+    """Close a lab. What must finish before is named, and so it is at every signal that comes meanwhile."""
+
+    def say() -> None:
+        for one in lab.going or ("nothing more: closing the connections",):
+            tell(f"homelab: finishing, not to leave it half-way: {one}")
+
+    if lab.going:
+        say()
+        on_signals(say)
+    await lab.close()
 
 
 def start_log() -> None:

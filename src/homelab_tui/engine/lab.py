@@ -183,6 +183,11 @@ class Lab:
         """How many operations are going."""
         return self.operations.busy
 
+    @property
+    def going(self) -> tuple[str, ...]:
+        """The operations that must finish and have not, one line each."""
+        return self.operations.going
+
     def wake(self) -> None:
         """Ask everything again now."""
         self.readings.wake()

@@ -15,6 +15,10 @@ from homelab_tui.engine.store import Store
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
+FINISH_S = 300.0
+"""How long what must finish may hold the exit. The journal keeps what was not: the next start offers to finish it."""
+_LEFT_S = 2.0
+"""How long after that the exit waits for it to stop."""
 _AGAIN_S = 1.0
 """When what need not finish, and is still there, is told again to stop."""
 _KEPT = 50
@@ -42,7 +46,15 @@ Work = Callable[[Progress], Awaitable[Result]]
 class Operations:
     """Starts operations and keeps their rows in the state."""
 
-    def __init__(self, store: Store, activity: ActivityLog, clock: Clock, sleep: Sleep = asyncio.sleep) -> None:
+    def __init__(
+        self,
+        store: Store,
+        activity: ActivityLog,
+        clock: Clock,
+        sleep: Sleep = asyncio.sleep,
+        finish_s: float = FINISH_S,
+    ) -> None:
+        self._finish_s = finish_s
         self._store = store
         self._activity = activity
         self._clock = clock
@@ -97,15 +109,32 @@ class Operations:
         """How many operations are going."""
         return len(self._tasks)
 
+    @property
+    def going(self) -> tuple[str, ...]:
+        """What must finish and has not, one line each: `poe.cycle sw1/3: switching on, try 3 of 60`."""
+        rows = (row for row in self._rows.values() if row.id in self._must_finish)
+        return tuple(f"{row.kind} {row.target.partition(':')[2] or row.target}: {row.stage}" for row in rows)
+
     async def close(self) -> None:
-        """Finish what must be finished, stop the rest. Being cancelled here stops nothing that must finish."""
+        """Finish what must be finished, stop the rest. Being cancelled here stops nothing that must finish.
+
+        What has not finished after `finish_s` is stopped too, and named in the log: nothing holds the exit for ever.
+        """
         self.closing.set()
+        time = asyncio.get_running_loop().time
+        deadline = time() + self._finish_s
         while self._tasks:
+            over_s = time() - deadline
+            if over_s > 0:
+                names = ", ".join(task.get_name() for task in self._tasks.values())
+                log.warning("not finished within %g s, and stopped: %s", self._finish_s, names)
+            if over_s > _LEFT_S:
+                break
             for operation_id, task in tuple(self._tasks.items()):
-                if operation_id not in self._must_finish:
+                if over_s > 0 or operation_id not in self._must_finish:
                     task.cancel()  # again and again: a library may have swallowed the first one
             # Not gather(): it would hand a cancellation on to its children.
-            await asyncio.wait(tuple(self._tasks.values()), timeout=_AGAIN_S)
+            await asyncio.wait(tuple(self._tasks.values()), timeout=min(_AGAIN_S, self._finish_s))
             await asyncio.sleep(0)  # the callbacks that forget them
 
     async def rest(self, seconds: float) -> None:
