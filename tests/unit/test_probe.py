@@ -8,9 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from homelab_tui.domain.errors import SourceGarbled
 from homelab_tui.domain.nodes import Disk, Fan, Interface, NodeFacts, NodeSpec, PendingUpdates, PoeHat, drift
 from homelab_tui.sources.probe import parse_probe
 from homelab_tui.sources.revision_codes import decode
+from homelab_tui.sources.ssh import facts_of
+from homelab_tui.sources.ssh_commands import Output
 
 PROBES = Path(__file__).parent.parent / "fixtures" / "probes"
 NOW = datetime(2023, 2, 11, 3, 0, tzinfo=UTC)
@@ -399,3 +402,11 @@ def test_no_answer_makes_the_parser_raise(lines: list[str]) -> None:
     assert {field.name for field in fields(found)} == {field.name for field in fields(NodeFacts)}
     assert found.cores is None or found.cores > 0
     assert all(disk.size_bytes > 0 for disk in found.disks)
+
+
+@pytest.mark.parametrize("share", [0.4, 0.5, 0.9])
+def test_an_answer_that_was_cut_short_is_none_however_much_of_it_came(share: float) -> None:
+    whole = (PROBES / "nuc-rocky-9.1.txt").read_bytes()
+    assert facts_of(Output(whole, b"", None), "nuc01", NOW).kernel
+    with pytest.raises(SourceGarbled, match="nuc01: the answer was cut short"):
+        facts_of(Output(whole[: int(len(whole) * share)], b"", None), "nuc01", NOW)

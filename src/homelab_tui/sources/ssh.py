@@ -47,6 +47,7 @@ from homelab_tui.sources.probe_updates import UPDATES_SCRIPT, UPDATES_TIMEOUT_S,
 from homelab_tui.sources.ssh_account import AccountReading, NoCommands, account_keys, file_faults, no_answer
 from homelab_tui.sources.ssh_administration import Administers
 from homelab_tui.sources.ssh_agent import running_agent
+from homelab_tui.sources.ssh_commands import Output
 from homelab_tui.sources.ssh_connection import Arrival
 from homelab_tui.sources.ssh_last_logins import read_last_logins
 from homelab_tui.sources.ssh_login import LoggedIn, offer_key
@@ -64,6 +65,17 @@ MAKE_KEY_TIMEOUT_S = 60.0
 
 _UPDATES_COMMANDS = 4
 """As many commands' time as asking a package manager may take."""
+
+
+def facts_of(output: Output, where: str, taken_at: datetime) -> NodeFacts:
+    """What the probe's output says. Raises: SourceError when it says nothing, or was cut short however late."""
+    text = output.stdout.decode("utf-8", "replace")
+    facts = parse_probe(text, taken_at)
+    # Neither: the script did not run (no shell, or a restricted one).
+    # Half an answer looks like a node that has no disks and no services: it is none.
+    if (facts.kernel is None and facts.hostname is None) or (output.exit_status is None and "@@ end" not in text):
+        raise no_answer(output, where)
+    return facts
 
 
 class SshSource(Administers):
@@ -100,10 +112,7 @@ class SshSource(Administers):
             started = datetime.now(UTC)
             output = session.run("sh -s", PROBE_SCRIPT.encode())
             ended = datetime.now(UTC)
-            facts = parse_probe(output.stdout.decode("utf-8", "replace"), started + (ended - started) / 2)
-            if facts.kernel is None and facts.hostname is None:  # the script did not run: no shell, or a restricted one
-                raise no_answer(output, session.where)
-            return facts
+            return facts_of(output, session.where, started + (ended - started) / 2)
 
         return await self._sessions.with_session(node, body)
 
