@@ -33,7 +33,8 @@ def runner(lab: DemoLab, path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
         configured(user, extra)
         capsys.readouterr()
         status = await asyncio.to_thread(main, ["--config", str(path), "jobs", *argv, "--json"])
-        out, _ = capsys.readouterr()
+        out, told = capsys.readouterr()
+        assert out, f"no document, status {status}: {told}"
         return status, json.loads(out)
 
     return run
