@@ -137,10 +137,7 @@ async def test_a_silence_made_twice_is_one_and_lasts_as_the_second_says(
 
 
 async def test_an_inhibited_alert_is_told_as_such(tmp_path: Path) -> None:
-    rule = (
-        "inhibit_rules:\n  - source_matchers: ['alertname = ClusterDown']\n"
-        "    target_matchers: ['alertname = KubeJobFailed']\n"
-    )
+    rule = "  - source_matchers: ['alertname = ClusterDown']\n    target_matchers: ['alertname = KubeJobFailed']\n"
     async with real_alertmanager(tmp_path, rule) as client:
         source = AlertmanagerSource(AlertmanagerConfig(str(client.base_url), name="main"))
         await post(client, {"alertname": "ClusterDown"}, labels("restic-1", "ksm-1"))

@@ -37,7 +37,7 @@ LABELS = {"alertname": "KubeJobFailed", "namespace": "backup", "job_name": "rest
 
 @asynccontextmanager
 async def real_alertmanager(directory: Path, more_config: str = "") -> AsyncIterator[httpx.AsyncClient]:
-    """Debian's prometheus-alertmanager on free ports."""
+    """Debian's prometheus-alertmanager on free ports. `more_config`: further inhibit_rules."""
     binary = require_binary("prometheus-alertmanager")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -58,12 +58,14 @@ async def real_alertmanager(directory: Path, more_config: str = "") -> AsyncIter
                 try:
                     return (await client.get("/-/ready")).status_code == 200
                 except httpx.ConnectError:
+                    assert process.returncode is None, "it did not start: is its configuration good?"
                     return False
 
             await until(ready, 30)
             yield client
     finally:
-        process.send_signal(signal.SIGTERM)
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
         await process.wait()
 
 
