@@ -8,7 +8,18 @@ from typing import Any
 from homelab_tui.domain.ailments import Ailment
 from homelab_tui.domain.curves import Curve, NodeCurves
 from homelab_tui.domain.jobs import Job, JobId, JobState
-from homelab_tui.domain.nodes import Disk, Fan, KubeNode, Node, NodeFacts, NodeSpec, NodeState, PendingUpdates, PoeHat
+from homelab_tui.domain.nodes import (
+    Disk,
+    Fan,
+    KubeNode,
+    Node,
+    NodeFacts,
+    NodeMetrics,
+    NodeSpec,
+    NodeState,
+    PendingUpdates,
+    PoeHat,
+)
 from homelab_tui.domain.poe import Detection, PoePort, PortRef
 from homelab_tui.domain.power import NodePower, PowerDay
 from homelab_tui.domain.reading import Reading
@@ -143,6 +154,24 @@ def test_the_document_has_every_value_with_its_witness_and_age() -> None:
     assert node["ailments"][0]["last_at"] == "2026-11-23T06:26:00Z"
     assert "gets no updates" in node["end_of_life"]
     assert (node["bootloader_at"], node["reboot_required"]) == ("2022-01-25T00:00:00Z", True)
+
+
+def test_what_is_measured_anew_each_time_has_its_witnesses_too() -> None:
+    metrics = NodeMetrics("10.0.0.3:9100", load1=0.5, temperature_c=60.0)
+    state = replace(
+        STATE,
+        node_views=(replace(VIEW, metrics=metrics, metrics_from="pi", facts=replace(FACTS, load1=0.5)),),
+        machines=(("pi", Reading((metrics,), NOW - timedelta(seconds=5))),),
+    )
+    said = documented(state)["witnesses"]
+    assert said["load1"] == [{"witness": "node_exporter", "value": 0.5, "age_s": 5.0}]
+    assert said["temperature_c"] == [
+        {"witness": "probe", "value": 61.8, "age_s": 12.0},
+        {"witness": "node_exporter", "value": 60.0, "age_s": 5.0},
+    ]
+    text = shown(state)
+    assert "0.50  (by node_exporter)" in text
+    assert "61.8 °C\n" in text, "of what the probe itself told nothing more is said"
 
 
 def test_an_unknown_value_is_null_and_never_nothing_or_zero() -> None:

@@ -1,13 +1,14 @@
 """Who says what of a node: our probe, node_exporter, the kubelet. What one cannot tell, another may; pure."""
 
+import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 from homelab_tui.domain.nodes import KubeNode, NodeFacts, NodeMetrics
 
 PROBE, EXPORTER, KUBERNETES = "probe", "node_exporter", "kubernetes"
 """In the order of trust."""
-Value = str | int | bool
+Value = str | int | float | bool
 _ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64", "arm": "armv7l", "386": "i686"}
 """Go's names and the kernel's."""
 _SIZE_SHARE = 0.015
@@ -56,6 +57,21 @@ def claims(facts: NodeFacts | None, metrics: NodeMetrics | None, kube: KubeNode 
     return tuple(found)
 
 
+PASSING = ("load1", "temperature_c", "memory_used_bytes", "root_size_bytes", "root_used_bytes")
+"""What differs from one moment to the next: no two witnesses can contradict each other in it."""
+
+
+def passing(facts: NodeFacts | None, metrics: NodeMetrics | None) -> tuple[Claim, ...]:
+    """Who tells what is measured anew each time, by field and in the order of trust; `facts` are the probe's own."""
+    found = []
+    for field in PASSING:
+        for witness, told in ((PROBE, facts), (EXPORTER, metrics)):
+            value = getattr(told, field, None)
+            if value is not None and math.isfinite(value):
+                found.append(Claim(field, witness, value))
+    return tuple(found)
+
+
 def filled(facts: NodeFacts | None, metrics: NodeMetrics | None, kube: KubeNode | None) -> NodeFacts | None:
     """The probe's facts, what it did not tell taken from the others; None when nobody says anything."""
     told = claims(None, metrics, kube)
@@ -66,23 +82,8 @@ def filled(facts: NodeFacts | None, metrics: NodeMetrics | None, kube: KubeNode 
     for claim in told:
         if getattr(known, claim.field) is None:
             missing.setdefault(claim.field, claim.value)
-    if metrics is not None:
-        others = {
-            "load1": metrics.load1,
-            "temperature_c": metrics.temperature_c,
-            "root_size_bytes": metrics.root_size_bytes,
-            "root_used_bytes": metrics.root_used_bytes,
-            "memory_used_bytes": metrics.memory_used_bytes,
-        }
-        missing |= {name: value for name, value in others.items() if value is not None and _lacks(known, name)}
+    missing |= {claim.field: claim.value for claim in passing(None, metrics) if getattr(known, claim.field) is None}
     return replace(known, **missing) if missing else known  # type: ignore[arg-type]
-
-
-_NAMES = frozenset(each.name for each in fields(NodeFacts))
-
-
-def _lacks(facts: NodeFacts, name: str) -> bool:
-    return name in _NAMES and getattr(facts, name) is None
 
 
 def disagreements(told: Iterable[Claim]) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """The detail screen of a node: its three worlds (box, port, Jobs) in sections, what is wrong first."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from homelab_tui.domain.curves import NodeCurves
@@ -9,7 +10,7 @@ from homelab_tui.domain.nodes import NodeFacts, drift
 from homelab_tui.domain.poe import PoePort
 from homelab_tui.domain.power import NodePower, power_loss
 from homelab_tui.domain.state import LabState, NodeView
-from homelab_tui.domain.witnesses import EXPORTER, KUBERNETES, PROBE
+from homelab_tui.domain.witnesses import EXPORTER, KUBERNETES, PROBE, passing
 from homelab_tui.present.detail_lines import HEADING, Line
 from homelab_tui.present.jobs import reason
 from homelab_tui.present.sparklines import curve_words
@@ -27,11 +28,11 @@ def node_lines(
     lines += [("Declared, and measured", HEADING), *_declared(view)]
     lines += [
         ("Temperature and power", HEADING),
-        *_power(view, now, curves or NodeCurves(), max(16, min(60, width - 62))),
+        *_power(view, now, curves or NodeCurves(), max(16, min(60, width - 62)), _second_hand(state, view)),
     ]
     lines += [("The port that feeds it", HEADING), *_port(view)]
     if view.facts:
-        lines += [("System", HEADING), *_system(view, view.facts, now)]
+        lines += [("System", HEADING), *_system(view, view.facts, now, _second_hand(state, view))]
         lines += [("Disks and network", HEADING), *_hardware(view.facts)]
     lines += [("Kubernetes", HEADING), *_kubernetes(view)]
     lines += [("Failed Jobs that ran here", HEADING), *_jobs(state, view)]
@@ -83,10 +84,11 @@ def _declared(view: NodeView) -> list[Line]:
     return lines
 
 
-def _power(view: NodeView, now: datetime, curves: NodeCurves, width: int) -> list[Line]:
+def _power(view: NodeView, now: datetime, curves: NodeCurves, width: int, second_hand: Mapping[str, str]) -> list[Line]:
     facts, port, power = view.facts, view.port, view.power
     heat = facts.temperature_c if facts else None
-    lines: list[Line] = [("temperature", None if heat is None else f"{heat:.1f} °C")]
+    told = second_hand.get("temperature_c", "")
+    lines: list[Line] = [("temperature", None if heat is None else f"{heat:.1f} °C{told}")]
     if curves.temperature_c:
         lines.append(("", curve_words(curves.temperature_c, "°C", width, digits=0)))
     if port is not None:
@@ -166,7 +168,15 @@ def port_lines(port: PoePort) -> list[Line]:
     ]
 
 
-def _system(view: NodeView, facts: NodeFacts, now: datetime) -> list[Line]:
+def _second_hand(state: LabState, view: NodeView) -> Mapping[str, str]:
+    """Field → who says so, of what is measured anew each time and our own probe did not tell."""
+    probe = next((reading.value for name, reading in state.probes if name == view.node.name), None)
+    told = passing(probe, view.metrics)
+    own = {claim.field for claim in told if claim.witness == PROBE}
+    return {claim.field: f"  (by {claim.witness})" for claim in told if claim.field not in own}
+
+
+def _system(view: NodeView, facts: NodeFacts, now: datetime, second_hand: Mapping[str, str]) -> list[Line]:
     ended = end_of_life(facts.os_id, facts.os_version, now.date())
     lines: list[Line] = [
         ("os", f"{facts.os or '–'}{'  END OF LIFE' if ended else ''}{_said_by(view, 'os')}"),
@@ -174,13 +184,16 @@ def _system(view: NodeView, facts: NodeFacts, now: datetime) -> list[Line]:
         ("cpu", facts.cpu_model),
         ("firmware", _firmware(facts)),
         ("uptime", age(facts.uptime_s)),
-        ("load", None if facts.load1 is None else f"{facts.load1:.2f}"),
+        ("load", None if facts.load1 is None else f"{facts.load1:.2f}{second_hand.get('load1', '')}"),
         (
             "memory used",
             f"{size(facts.memory_used_bytes)} of {size(facts.memory_bytes)}{_said_by(view, 'memory_bytes')}",
         ),
         ("swap", _swap(facts)),
-        ("root filesystem", f"{size(facts.root_used_bytes)} of {size(facts.root_size_bytes)}"),
+        (
+            "root filesystem",
+            f"{size(facts.root_used_bytes)} of {size(facts.root_size_bytes)}{second_hand.get('root_used_bytes', '')}",
+        ),
         ("clock", _clock(facts)),
         ("updates", _updates(view, now)),
         ("reboot required", {True: "yes", False: "no", None: None}[facts.reboot_required]),

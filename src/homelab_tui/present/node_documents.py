@@ -6,6 +6,7 @@ from homelab_tui.domain.lifecycles import end_of_life
 from homelab_tui.domain.nodes import NodeFacts
 from homelab_tui.domain.power import NodePower, power_loss
 from homelab_tui.domain.state import LabState, NodeView
+from homelab_tui.domain.witnesses import passing
 from homelab_tui.present.times import rfc3339
 from homelab_tui.present.witness_ages import witness_age_s
 
@@ -117,7 +118,8 @@ def _energy(power: NodePower | None) -> list[Document]:
 def _witnesses(state: LabState, view: NodeView, now: datetime) -> Document:
     """Field → who says what, in the order of trust, and how old that is."""
     found: dict[str, object] = {}
-    for claim in view.claims:
+    probe = next((reading.value for name, reading in state.probes if name == view.node.name), None)
+    for claim in (*view.claims, *passing(probe, view.metrics)):
         age_s = witness_age_s(state, view, claim.witness, now)
         said = {"witness": claim.witness, "value": claim.value, "age_s": None if age_s is None else round(age_s, 1)}
         already = found.setdefault(claim.field, [])
