@@ -2,8 +2,8 @@
 # Paths here are relative to this file: a checkout whose path has spaces works, and two checkouts share nothing.
 
 ARGS =
-# Test processes that run side by side; many wait for servers, so one more than two cores. `make test WORKERS=0` for a debugger.
-WORKERS = 3
+# Test processes that run side by side. `make test WORKERS=0` for a debugger.
+WORKERS = 2
 
 SETUP := sh scripts/setup.sh
 PYTHON_HERE := .venv/bin/python

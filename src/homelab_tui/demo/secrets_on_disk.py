@@ -15,10 +15,16 @@ class Scratch:
 
     def __init__(self) -> None:
         sweep()
-        self.path = Path(tempfile.mkdtemp(prefix=PREFIX))
-        # A lock, not a pid, says that the lab lives: it ends with the process, whatever kills it.
-        self._lock = os.open(self.path / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._lock = -1
+        while self._lock < 0:
+            self.path = Path(tempfile.mkdtemp(prefix=PREFIX))
+            # A lock, not a pid, says that the lab lives: it ends with the process, whatever kills it.
+            lock = os.open(self.path / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if _is_there(self.path / _LOCK, lock):
+                self._lock = lock
+            else:  # another lab's sweep had it before us, and took the directory for a dead one's
+                os.close(lock)
 
     def directory(self, *parts: str) -> Path:
         """A 0700 directory in it, made when missing."""
@@ -38,6 +44,13 @@ class Scratch:
             _remove(self.path)
             os.close(self._lock)
             self._lock = -1
+
+
+def _is_there(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def write_private(path: Path, text: str | bytes) -> Path:
