@@ -88,7 +88,15 @@ async def hear(port: int, user: str, key: Path, known_hosts: Path, question: Que
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, err = await asyncio.wait_for(process.communicate(question.stdin), 15)
+    first = b""
+    if question.options == ("-s",) and question.stdin and process.stdin and process.stdout:
+        # sftp-server ends at the end of its input, what it has not written yet included: the answer is awaited first.
+        process.stdin.write(question.stdin)
+        first = await asyncio.wait_for(process.stdout.read(1), 15)
+        out, err = await asyncio.wait_for(process.communicate(b""), 15)
+    else:
+        out, err = await asyncio.wait_for(process.communicate(question.stdin), 15)
+    out = first + out
     complaint = re.sub(rf"\b{port}\b", "PORT", err.decode().replace(user, "USER"))
     return process.returncode or 0, out.decode().replace(user, "USER"), complaint
 
