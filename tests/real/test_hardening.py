@@ -129,6 +129,15 @@ async def test_a_configuration_that_is_broken_already_is_left_alone(tmp_path: Pa
         assert not server.drop_in.exists()
 
 
+async def test_nothing_is_written_where_the_rollbacks_timer_cannot_be_started(tmp_path: Path) -> None:
+    with administered(programs={"setsid": "exit 1"}) as (server, account):
+        source, _ = mine(server, account, tmp_path)
+        with pytest.raises(SourceRefused, match=r"timer cannot be started.*nothing was changed"):
+            await source.harden(server.node(account), lambda _stage: None)
+        assert server.armed == []
+        assert not server.drop_in.exists()
+
+
 @pytest.mark.parametrize("at", ["writing the drop-in…", "reloading sshd…", "proving by a fresh login…"])
 async def test_when_homelab_dies_half_way_the_node_puts_everything_back_by_itself(tmp_path: Path, at: str) -> None:
     with administered() as (server, account):

@@ -39,6 +39,7 @@ _WHY = {
     "BADBEFORE": "its sshd configuration is broken already",
     "NOINCLUDE": "its sshd_config includes no /etc/ssh/sshd_config.d; homelab writes to no other file",
     "PENDING": "another hardening is on its way, or was left armed",
+    "NOTIMER": "the rollback's timer cannot be started",
     "WRITE": "the file cannot be written",
     "GONE": "the rollback was faster",
     "BADCONFIG": "sshd does not accept the configuration",

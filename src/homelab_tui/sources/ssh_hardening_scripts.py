@@ -65,7 +65,9 @@ if [ -d /run/systemd/system ] && command -v systemd-run >/dev/null 2>&1 &&
 then say ARMED systemd
 else
   command -v setsid >/dev/null 2>&1 && s=setsid || s=
-  nohup $s sh -c "sleep @SECONDS; sh $r" >/dev/null 2>&1 </dev/null &
+  # It says itself that it is there, and this waits until its output is closed: nothing is armed before that.
+  there=$(nohup $s sh -c "echo there; exec >/dev/null; sleep @SECONDS; sh $r" 2>/dev/null </dev/null &)
+  [ "$there" = there ] || { rm -f -- "$r" "$r.before"; say NOTIMER; exit 1; }
   say ARMED
 fi
 """
