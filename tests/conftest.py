@@ -7,7 +7,7 @@ import pytest
 from hypothesis import settings
 
 from homelab_tui.demo.lab import DemoLab
-from tests.labs import start_lab
+from tests.labs import start_lab, still_clock
 
 # The same examples each time, and no stop-watch: a test must not fail by luck or by a busy machine.
 settings.register_profile("steady", deadline=None, derandomize=True)
@@ -23,4 +23,11 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 async def lab() -> AsyncIterator[DemoLab]:
     """A whole demo lab without its story: nothing happens in it that the test does not do."""
     async with start_lab() as running:
+        yield running
+
+
+@pytest.fixture
+async def still_lab() -> AsyncIterator[DemoLab]:
+    """The same in a world whose clock stands: no CronJob's tick and no Job's end of life comes in between."""
+    async with start_lab(clock=still_clock()) as running:
         yield running

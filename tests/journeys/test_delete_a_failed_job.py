@@ -95,9 +95,9 @@ async def test_a_job_that_changed_meanwhile_is_read_anew_and_asked_about_again(
 
 
 async def test_clear_recovered_deletes_only_what_a_later_success_superseded(
-    lab: DemoLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    still_lab: DemoLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with dashboard(lab, tmp_path, monkeypatch) as screen:
+    async with dashboard(still_lab, tmp_path, monkeypatch) as screen:
         await screen.press("3")
         await until(lambda: screen.app.main.pane.why_not("jobs.clear-recovered") is None)
         await until(lambda: all(r.value for _, r in screen.lab.store.state.clusters))

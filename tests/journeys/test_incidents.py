@@ -17,15 +17,15 @@ def titles(seen: Dashboard) -> dict[str, str]:
 
 
 async def test_the_woken_operator_sees_node_port_and_job_in_one_line(
-    lab: DemoLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    still_lab: DemoLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with dashboard(lab, tmp_path, monkeypatch) as seen:
+    async with dashboard(still_lab, tmp_path, monkeypatch) as seen:
         await until(lambda: seen.lab.store.state.jobs.jobs and seen.lab.store.state.node_views, 30)
         await seen.press("exclamation_mark")
         await seen.until_dialog("IncidentsScreen")
         await until(lambda: "cronjob:nuc/backup/restic-nas" in titles(seen), 30)
         # The Pi browns out while the list is open.
-        lab.world.set_throttled("rpi03", 0x50005)
+        still_lab.world.set_throttled("rpi03", 0x50005)
         seen.lab.wake_node("rpi03")
         await until(lambda: "under-voltage" in titles(seen).get("node:rpi03", ""), 30)
         table = seen.app.screen.query_one(LabTable)

@@ -42,9 +42,8 @@ class History:
         self.seed = seed
         self.now = cluster.clock.now()
         self.past: list[PastRun] = []
-        self._names = itertools.cycle(
-            sorted(name for name, m in kubelet.machines.items() if m.role == "worker") or ["-"]
-        )
+        self._workers = sorted(name for name, m in kubelet.machines.items() if m.role == "worker") or ["-"]
+        self._homes: dict[str, int] = {}
 
     def cron_job(self, entry: CronEntry, *, running: bool) -> None:
         """Store a CronJob with its past runs, those that its history limits still keep.
@@ -91,6 +90,14 @@ class History:
             status["active"] = [job_reference(job)]
         stored["status"] = status
         self.store.update("cronjobs", stored)
+
+    def _node(self, owner: str, nth: int = 0) -> str:
+        """The worker that a CronJob, or a Job of nobody's, runs on; `nth`: so many pods before its last.
+
+        One after the other in the catalogue's order: what ran where does not depend on how many ticks there were.
+        """
+        home = self._homes.setdefault(owner, len(self._homes))
+        return self._workers[(home - nth) % len(self._workers)]
 
     def _new(self, entry: CronEntry) -> None:
         """A CronJob that was made this morning, after its last tick."""
@@ -166,7 +173,7 @@ class History:
         job["status"]["uncountedTerminatedPods"] = {}
         self.store.create("jobs", job, at=started)
         pod = manifests.pod(job, f"{job['metadata']['name']}-{self.cluster.random_suffix()}")
-        pod["spec"]["nodeName"] = entry.node or next(self._names)
+        pod["spec"]["nodeName"] = entry.node or self._node(f"{entry.namespace}/{entry.name}")
         left = (self.now - started).total_seconds() + (entry.running_s or 0.0)
         self.kubelet.adopt(pod, Run(ok_run(entry.app, left), started))
         return job
@@ -207,10 +214,12 @@ class History:
         job["status"] = status | (more or {})
         self.store.create("jobs", job, at=started)
         span = (ended - started) / max(count, 1)
+        owners = job["metadata"].get("ownerReferences") or [job["metadata"]]
+        owner = f"{job['metadata']['namespace']}/{owners[0]['name']}"
         for number in range(count):
             program = (failed_run if failed else ok_run)(app, max(0.5, span.total_seconds() - 1))
             begin = started + span * number
-            self._pod(job, program, begin, begin + span, node or next(self._names))
+            self._pod(job, program, begin, begin + span, node or self._node(owner, count - 1 - number))
         if failed:
             self._say(job, reason, message, ended, "job-controller", warning=True)
         else:
