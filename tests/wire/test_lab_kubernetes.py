@@ -32,6 +32,19 @@ async def site() -> AsyncIterator[DemoSite]:
         yield lab.sites["nuc"]
 
 
+async def test_who_connects_while_the_past_is_being_written_gets_the_whole_answer() -> None:
+    asked: list[asyncio.Task[httpx.Response]] = []
+
+    async def ask(lab: DemoLab) -> httpx.Response:
+        async with api(lab.sites["nuc"]) as client:
+            return await client.get("/apis/batch/v1/jobs")
+
+    async with start_lab(ssh=False, snmp=False, opened=lambda lab: asked.append(asyncio.create_task(ask(lab)))) as lab:
+        early = await asked[0]
+        async with api(lab.sites["nuc"]) as client:
+            assert len(early.json()["items"]) == len((await client.get("/apis/batch/v1/jobs")).json()["items"]) > 10
+
+
 async def finished(client: httpx.AsyncClient, name: str, condition: str) -> Json:
     """The Job, once it has that condition."""
 

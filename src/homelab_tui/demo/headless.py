@@ -43,30 +43,40 @@ async def _serve(write_config: Path, faults: Sequence[str], parent_pid: int | No
         loop.add_signal_handler(number, stop.set)
     if parent_pid is not None:
         _die_with_parent()
+    written: list[bytes] = []
+
+    def tell(lab: DemoLab) -> None:
+        lab.write_config(write_config)
+        written.append(_read(write_config))
+        with contextlib.suppress(BrokenPipeError):  # a parent that died meanwhile; the next look sees it
+            print(READY, flush=True)
+
+    # Our own dashboard makes ready while the lab writes its past; anybody else is told when there is an answer at once.
+    early = tell if parent_pid is not None else _nobody
     try:
-        async with DemoLab(faults=faults, bastion=True) as lab:
-            if not stop.is_set() and not _orphaned(parent_pid):
-                await _until_told(lab, write_config, parent_pid, stop)
+        async with DemoLab(faults=faults, bastion=True, opened=early) as lab:
+            if early is _nobody and not stop.is_set():
+                tell(lab)
+            await _until_told(parent_pid, stop)
     finally:
+        # it names ports and files that are about to be gone; one that somebody edited is theirs
+        for content in written:
+            _remove_unchanged(write_config, content)
         if parent_pid is not None:
             # a parent that was killed could not do it; one that lives holds its lock, and does it itself
             remove_if_dead(write_config.parent)
     return 0
 
 
-async def _until_told(lab: DemoLab, write_config: Path, parent_pid: int | None, stop: asyncio.Event) -> None:
-    lab.write_config(write_config)
-    written = _read(write_config)
-    try:
-        with contextlib.suppress(BrokenPipeError):  # a parent that died meanwhile; the next look sees it
-            print(READY, flush=True)
-        while not stop.is_set() and not _orphaned(parent_pid):
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(PARENT_POLL_S):
-                    await stop.wait()
-    finally:
-        # it names ports and files that are about to be gone; one that somebody edited is theirs
-        _remove_unchanged(write_config, written)
+async def _until_told(parent_pid: int | None, stop: asyncio.Event) -> None:
+    while not stop.is_set() and not _orphaned(parent_pid):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PARENT_POLL_S):
+                await stop.wait()
+
+
+def _nobody(_lab: DemoLab) -> None:
+    """Who is told early: nobody."""
 
 
 def _read(path: Path) -> bytes:

@@ -13,12 +13,14 @@ from aiohttp import web
 
 from homelab_tui.demo.clock import Clock
 from homelab_tui.demo.faults import SLOW_S, Faults
+from homelab_tui.demo.loopback import tcp_socket
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 Refusal = Callable[[int, web.BaseRequest], web.Response]
 """(HTTP status, request) -> the error as this kind of server words it."""
 
 _GARBAGE = b'\x1f\x8b\x00{"data": [}\xff\xfe<html><body>\x1b[31m502 Bad Gateway\x1b[0m</body>'
+_BACKLOG = 256
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -44,6 +46,8 @@ class LoopbackServer:
         self._clock = clock
         self._tls = tls
         self._holder: socket.socket | None = None
+        self._door: socket.socket | None = None
+        """What listens before anybody answers."""
         self._runner: web.ServerRunner | None = None
         self._site: web.SockSite | None = None
         self._changed = asyncio.Event()
@@ -58,16 +62,26 @@ class LoopbackServer:
         """The fault that is on for this server now."""
         return self._faults.get(self._name, self._target)
 
-    async def start(self) -> int:
-        """Listen; returns the port."""
-        loop = asyncio.get_running_loop()
-        self._holder = _bound(0)  # bound but never listening: keeps the port ours, and a connect is refused
+    def open(self) -> int:
+        """Take connections, which wait until `start` for their answer; returns the port. Raises: OSError."""
+        self._holder = tcp_socket()  # bound but never listening: keeps the port ours, and a connect is refused
         self.port = self._holder.getsockname()[1]
+        if self.fault != "refuse":
+            self._door = tcp_socket(self.port)
+            self._door.listen(_BACKLOG)
+        return self.port
+
+    async def start(self) -> int:
+        """Answer; returns the port. Raises: OSError."""
+        loop = asyncio.get_running_loop()
+        if self._holder is None:
+            self.open()
         server = web.Server(self._serve, access_log=None, lingering_time=0.0)
         self._runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=0.1)
         await self._runner.setup()
         if self.fault != "refuse":
             await self._listen()
+        self._shut_door()
 
         def on_fault(server_name: str, target: str) -> None:
             if server_name == self._name and target in (self._target, "*"):
@@ -86,14 +100,21 @@ class LoopbackServer:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+        self._shut_door()
         if self._holder is not None:
             self._holder.close()
             self._holder = None
 
     async def _listen(self) -> None:
         if self._runner is not None and self._site is None:
-            self._site = web.SockSite(self._runner, _bound(self.port), ssl_context=self._tls, backlog=256)
+            door, self._door = self._door or tcp_socket(self.port), None
+            self._site = web.SockSite(self._runner, door, ssl_context=self._tls, backlog=_BACKLOG)
             await self._site.start()
+
+    def _shut_door(self) -> None:
+        if self._door is not None:
+            self._door.close()
+            self._door = None
 
     def _fault_switched(self) -> None:
         changed, self._changed = self._changed, asyncio.Event()
@@ -181,14 +202,6 @@ class LoopbackServer:
         elif request.transport is not None:
             request.transport.close()
         return cut
-
-
-def _bound(port: int) -> socket.socket:
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    sock.bind(("127.0.0.1", port))
-    return sock
 
 
 def _abort(transport: asyncio.BaseTransport | None) -> None:

@@ -66,6 +66,10 @@ class DemoKubernetes:
         """Base URL of the running server."""
         return f"http{'s' if self._tls else ''}://127.0.0.1:{self._server.port}"
 
+    def open(self) -> None:
+        """Take connections, which wait until `start` for their answer. Raises: OSError."""
+        self._server.open()
+
     async def start(self) -> int:
         """Listen; returns the port."""
         return await self._server.start()

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Iterable
+import socket
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +25,7 @@ from homelab_tui.demo.config_file import (
     write_key,
 )
 from homelab_tui.demo.faults import Faults
+from homelab_tui.demo.loopback import udp_socket
 from homelab_tui.demo.options import LabOptions
 from homelab_tui.demo.routeros import DemoRouterOs
 from homelab_tui.demo.secrets_on_disk import Scratch, write_private
@@ -51,9 +53,13 @@ class DemoLab:
         *,
         faults: Iterable[str] = (),
         clock: Clock | None = None,
+        opened: Callable[["DemoLab"], None] = lambda _: None,
         **settings: Any,
     ) -> None:
         """`faults`: SPECs that are on from the start; `settings`: single options by name instead of `options`.
+
+        `opened` is called once every port takes connections and `write_config` is possible; who connects then gets
+        the answer when the past is written, some tenths of a second later.
 
         Raises: ValueError for a bad SPEC, TypeError for an unknown option.
         """
@@ -86,6 +92,8 @@ class DemoLab:
         """Node -> password of its account, where password login is on."""
         self._authorities: dict[str, Authority] = {}
         self.alertmanager = DemoAlertmanager(self.world.clock, self.faults)
+        self._opened = opened
+        self._snmp_socket: socket.socket | None = None
         self._scratch: Scratch | None = None
         self._stack = contextlib.AsyncExitStack()
 
@@ -98,19 +106,13 @@ class DemoLab:
             self._stack.callback(scratch.remove)
             self._make_sites()
             self._write_client_files()
-            await self.alertmanager.start()
-            self._stack.push_async_callback(self.alertmanager.stop)
+            await self._open()
+            self._opened(self)
             async with asyncio.TaskGroup() as group:
                 for site in self.sites.values():
-                    site.prometheus.notify = self.alertmanager.receive
                     group.create_task(site.start())
-                    self._stack.push_async_callback(site.stop)
-                if self.options.ssh:
-                    group.create_task(self._start_ssh())
-                if self.options.snmp:
-                    by_snmp = self.options.switch_source == "snmp"
-                    group.create_task(self._start_snmp() if by_snmp else self._start_controller())
-            write_private(self.kubeconfig, kubeconfig(self._addresses()))
+                if self._snmp_socket is not None:
+                    group.create_task(self._start_snmp(self._snmp_socket))
             beat = asyncio.create_task(self._beat())
             self._stack.push_async_callback(_cancelled, beat)
             if self.options.story:
@@ -183,6 +185,24 @@ class DemoLab:
 
     # -- inside --------------------------------------------------------------------------------------------------------
 
+    async def _open(self) -> None:
+        """Every port, and every file that a client needs to find it."""
+        await self.alertmanager.start()
+        self._stack.push_async_callback(self.alertmanager.stop)
+        for site in self.sites.values():
+            site.prometheus.notify = self.alertmanager.receive
+            self._stack.push_async_callback(site.stop)
+            site.open()
+        write_private(self.kubeconfig, kubeconfig(self._addresses()))
+        if self.options.snmp and self.options.switch_source == "snmp":
+            self._snmp_socket = udp_socket()
+            self._stack.callback(self._snmp_socket.close)
+            self.snmp_port = self._snmp_socket.getsockname()[1]
+        elif self.options.snmp:
+            await self._start_controller()
+        if self.options.ssh:
+            await self._start_ssh()
+
     def _make_sites(self) -> None:
         for name in CLUSTERS:
             tls = ca = None
@@ -237,7 +257,7 @@ class DemoLab:
             write_private(ssh / "config", text)
         write_private(ssh / "known_hosts", "".join(f"{line}\n" for line in servers.known_hosts_lines()))
 
-    async def _start_snmp(self) -> None:
+    async def _start_snmp(self, port: socket.socket) -> None:
         # pysnmp loads a dozen MIB modules, and a lab without a switch does not need it
         from homelab_tui.demo.snmp import DemoSnmpAgent, V3User
 
@@ -253,7 +273,7 @@ class DemoLab:
             profile=self.options.switch_profile,
         )
         self._stack.push_async_callback(agent.stop)
-        self.snmp_port = await agent.start()
+        await agent.start(port)
 
     async def _start_controller(self) -> None:
         api_key, password = secrets.token_urlsafe(24), secrets.token_urlsafe(12)

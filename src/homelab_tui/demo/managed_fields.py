@@ -37,6 +37,9 @@ _ALWAYS_THERE: dict[str, Object] = {
     "Event": {"involvedObject": {}, "source": {}},
 }
 """What an empty object of a kind has already: fields that are no pointers in Go. Of others: spec and status."""
+_MAX_KNOWN = 1_000
+_KNOWN: dict[tuple[object, ...], list[Object]] = {}
+"""The books of new objects, without writers, by which fields those have."""
 
 
 def manager_of(field_manager: str | None, user_agent: str) -> str:
@@ -49,25 +52,48 @@ def book(new: Object, old: Object | None, manager: str, status_manager: str, at:
 
     `at`: when, in RFC 3339.
     """
-    kind, entries = new["kind"], _carried(new["metadata"], old)
-    before = {"metadata": {}, "spec": {}, STATUS: {}} | _ALWAYS_THERE.get(kind, {}) if old is None else old
-    change = _Change(kind)
-    change.compare(_main(before, kind), _main(new, kind), (), "")
-    _enter(entries, new, change, (manager, None), at)
-    if kind in _HAVE_STATUS:
-        change = _Change(kind)
-        change.compare({STATUS: before.get(STATUS) or {}}, {STATUS: new.get(STATUS) or {}}, (), "")
-        _enter(entries, new, change, (status_manager, STATUS), at)
+    if old is None:
+        entries = _first(new, manager, status_manager, at)
+    else:
+        entries = _carried(new["metadata"], old)
+        _compare(entries, new, old, (manager, status_manager), at)
     new["metadata"].pop("managedFields", None)
     if entries:
         entries.sort(key=lambda entry: (entry["time"], entry["manager"], entry.get("subresource", "")))
         new["metadata"]["managedFields"] = entries
 
 
-def _carried(meta: Object, old: Object | None) -> list[Object]:
+def _first(new: Object, manager: str, status_manager: str, at: str) -> list[Object]:
+    """The books of a new object. Most have the fields of one before: a lab that starts has hundreds of them."""
+    form = _Change(new["kind"])
+    shape = (new["kind"], form.shape(_main(new, new["kind"]), "", ""), form.shape(new.get(STATUS) or {}, STATUS, ""))
+    known = _KNOWN.get(shape)
+    if known is None:
+        known = []
+        before: Object = {"metadata": {}, "spec": {}, STATUS: {}} | _ALWAYS_THERE.get(new["kind"], {})
+        _compare(known, new, before, ("", ""), at)
+        if len(_KNOWN) >= _MAX_KNOWN:
+            _KNOWN.clear()
+        _KNOWN[shape] = known
+    return [{**entry, "manager": status_manager if "subresource" in entry else manager, "time": at} for entry in known]
+
+
+def _compare(entries: list[Object], new: Object, before: Object, managers: tuple[str, str], at: str) -> None:
+    """Book what is new or gone, the main resource's and the status' apart."""
+    kind = new["kind"]
+    change = _Change(kind)
+    change.compare(_main(before, kind), _main(new, kind), (), "")
+    _enter(entries, new, change, (managers[0], None), at)
+    if kind in _HAVE_STATUS:
+        change = _Change(kind)
+        change.compare({STATUS: before.get(STATUS) or {}}, {STATUS: new.get(STATUS) or {}}, (), "")
+        _enter(entries, new, change, (managers[1], STATUS), at)
+
+
+def _carried(meta: Object, old: Object) -> list[Object]:
     """The books so far. A client that sends `[{}]` wants them closed; one that sends none did not mean to."""
     sent = meta.get("managedFields")
-    if sent == [{}] or old is None:
+    if sent == [{}]:
         return []
     return [dict(entry) for entry in sent or old["metadata"].get("managedFields") or ()]
 
@@ -159,6 +185,18 @@ class _Change:
                 self.taken.update(self._whole(value, path, key, name))
             elif before[key] != value:
                 self._inside(before[key], value, path, (key, name))
+
+    def shape(self, value: Any, name: str, parent: str) -> tuple[object, ...] | None:
+        """Which fields a value has, whatever is in them."""
+        if isinstance(value, dict) and not is_atomic(name):
+            return tuple((key, self.shape(inner, key, name)) for key, inner in value.items())
+        elements = self._elements(value, name, parent)
+        return None if elements is None else tuple((k, self._shape_of(one, name)) for k, one in elements.items())
+
+    def _shape_of(self, element: Any, name: str) -> tuple[object, ...] | None:
+        if isinstance(element, dict) and name != "ownerReferences":
+            return tuple((key, self.shape(inner, key, name)) for key, inner in element.items())
+        return None
 
     def _inside(self, old: Any, new: Any, path: Path, names: tuple[str, str]) -> None:
         """A field that is there before and after, with another value."""

@@ -78,6 +78,10 @@ class DemoPrometheus:
         """Base URL of the running server."""
         return f"http://127.0.0.1:{self._server.port}"
 
+    def open(self) -> None:
+        """Take connections, which wait until `start` for their answer. Raises: OSError."""
+        self._server.open()
+
     async def start(self, past: list[PastRun]) -> int:
         """Remember the past, scrape once, listen; returns the port."""
         self.scraper.remember(past)

@@ -75,19 +75,25 @@ class DemoSite:
         self.nodes = NodeController(self.cluster, self.kubelet, options.node_grace_s)
         self._entries = {(e.namespace, e.name): e for e in CRON_ENTRIES if e.cluster == name}
         self.history = History(self.cluster, self.kubelet, world.seed)
-        self._fill(story)
-        # after the past is written: the controllers react to what happens from now on
-        self.jobs = JobController(self.cluster, options.backoff_s)
-        self.cronjobs = CronJobController(self.cluster, self.garbage)
-        if any(entry.quota for entry in self._entries.values()):
-            self.cronjobs.quota["media"] = QUOTA
+        self._story = story
         self.kubernetes = DemoKubernetes(self.cluster, self.kubelet, self.garbage, faults, tls)
         self.prometheus = DemoPrometheus(self.cluster, faults, options.scrape, options.for_s)
 
         self.kubernetes.services["monitoring", "prometheus:9090"] = self.prometheus.handle
 
+    def open(self) -> None:
+        """Take connections at both servers; they are answered once the site has started. Raises: OSError."""
+        self.kubernetes.open()
+        self.prometheus.open()
+
     async def start(self) -> None:
-        """Start both servers, the past remembered."""
+        """Write the past, and start both servers."""
+        self._fill(self._story)
+        # after the past is written: the controllers react to what happens from now on
+        self.jobs = JobController(self.cluster, self.options.backoff_s)
+        self.cronjobs = CronJobController(self.cluster, self.garbage)
+        if any(entry.quota for entry in self._entries.values()):
+            self.cronjobs.quota["media"] = QUOTA
         self.jobs.adopt_all()
         self.cronjobs.adopt_all()
         self.cluster.step()

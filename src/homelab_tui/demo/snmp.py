@@ -15,6 +15,7 @@ from pysnmp.entity.engine import SnmpEngine
 from pysnmp.entity.rfc3413 import cmdrsp, context
 
 from homelab_tui.demo.faults import SLOW_S, Faults
+from homelab_tui.demo.loopback import udp_socket
 from homelab_tui.demo.snmp_requests import EVERYTHING, BulkResponder, Controller, SetResponder
 from homelab_tui.demo.snmp_tree import SwitchTree
 from homelab_tui.demo.snmp_vendors import Oid, Profile
@@ -69,8 +70,13 @@ class DemoSnmpAgent:
         self._lock = Lock()
         self._unsubscribe: list[Callable[[], None]] = []
 
-    async def start(self) -> int:
-        """Open a free UDP port on 127.0.0.1 and return it. Raises: OSError."""
+    async def start(self, sock: socket.socket | None = None) -> int:
+        """Answer on this UDP socket, which is the agent's from now on, or on a free port; returns the port.
+
+        Raises: OSError.
+        """
+        self._sock = sock or udp_socket()
+        self._port = self._sock.getsockname()[1]
         self._loop = asyncio.get_running_loop()
         # Loads a dozen MIB modules; in a thread, so that the lab's other servers go on meanwhile.
         self._engine = engine = await asyncio.to_thread(_engine, self._communities, self._users)
@@ -80,8 +86,6 @@ class DemoSnmpAgent:
         responder.register_context_name(b"", self._controller)
         for command in (cmdrsp.GetCommandResponder, cmdrsp.NextCommandResponder, BulkResponder, SetResponder):
             command(engine, responder)
-        self._sock = _bound(0)
-        self._port = self._sock.getsockname()[1]
         await self._open(self._sock)
         self._unsubscribe = [
             self._world.subscribe(self._tree.note_change),
@@ -137,7 +141,7 @@ class DemoSnmpAgent:
         """Bind the port unless it is, or should not be. Left to the next try when somebody else has it."""
         with self._lock, contextlib.suppress(OSError):
             if self._sock is None and self._fault() != "refuse":
-                self._sock = _bound(self._port)
+                self._sock = udp_socket(self._port)
 
     async def _open(self, sock: socket.socket) -> None:
         transport = _SwitchTransport(self._fault, self._is_mute)
@@ -164,21 +168,6 @@ class DemoSnmpAgent:
             transport.close_transport()
         elif sock is not None and self._opening is None:
             sock.close()
-
-
-def _bound(port: int) -> socket.socket:
-    """A UDP socket bound to a loopback port (0: a free one), which only this user's own sockets can share.
-
-    Shared, because a closed socket keeps its port until the loop's next round. Raises: OSError.
-    """
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        sock.bind(("127.0.0.1", port))
-    except OSError:
-        sock.close()
-        raise
-    return sock
 
 
 def _engine(communities: dict[str, str], users: tuple[V3User, ...]) -> SnmpEngine:

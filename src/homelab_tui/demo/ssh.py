@@ -14,10 +14,11 @@ from threading import Event, RLock, Thread
 from homelab_tui.demo.faults import Faults
 from homelab_tui.demo.filesystem import NodeFilesystem
 from homelab_tui.demo.filesystem_admin import Administration
+from homelab_tui.demo.loopback import tcp_socket
 from homelab_tui.demo.ssh_commands import end_leftovers
 from homelab_tui.demo.ssh_doors import Door
 from homelab_tui.demo.ssh_host_keys import HostKeys, load_host_keys, make_host_keys, public_line
-from homelab_tui.demo.ssh_listeners import MAX_CONNECTIONS, Listener, bound, reset
+from homelab_tui.demo.ssh_listeners import MAX_CONNECTIONS, Listener, reset
 from homelab_tui.demo.ssh_power import PowerRequests
 from homelab_tui.demo.ssh_sessions import LOG_CHANNEL, SshSession
 from homelab_tui.demo.world import DemoNode, World
@@ -122,7 +123,7 @@ class DemoSshServers:
         with ThreadPoolExecutor(2) as pool:
             all_keys = pool.map(self._host_keys_of, nodes)
             for node, keys in zip(nodes, all_keys, strict=True):
-                reserved = bound(0)
+                reserved = tcp_socket()
                 admin = Administration(self._power.path, node.name in self._passwords, reserved.getsockname()[1])
                 filesystem = NodeFilesystem(self._scratch, node, admin)
                 filesystem.install()

@@ -5,6 +5,7 @@ import socket
 import struct
 from dataclasses import dataclass, field
 
+from homelab_tui.demo.loopback import tcp_socket
 from homelab_tui.demo.ssh_doors import Door
 from homelab_tui.demo.ssh_host_keys import HostKeys
 from homelab_tui.demo.ssh_sessions import SshSession
@@ -41,7 +42,7 @@ class Listener:
 
     def listen(self) -> socket.socket:
         """Open the port. Raises: OSError."""
-        self.open = bound(self.door.port)
+        self.open = tcp_socket(self.door.port)
         self.open.listen(_BACKLOG)
         self.open.setblocking(False)
         if self.reserved is not None:
@@ -52,7 +53,7 @@ class Listener:
     def shut(self) -> None:
         """Close the port, but keep its number. Raises: OSError."""
         if self.open is not None:
-            self.reserved = bound(self.door.port)
+            self.reserved = tcp_socket(self.door.port)
             self.open.close()
             self.open = None
 
@@ -74,22 +75,6 @@ class Listener:
         for sock in (self.open, self.reserved, *self.held):
             if sock is not None:
                 sock.close()
-
-
-def bound(port: int) -> socket.socket:
-    """A socket bound to a loopback port (0: a free one), which only this user's own sockets can share.
-
-    Raises: OSError.
-    """
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        sock.bind(("127.0.0.1", port))
-    except OSError:
-        sock.close()
-        raise
-    return sock
 
 
 def reset(sock: socket.socket) -> None:
