@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from hypothesis import settings
 
+from homelab_tui.cli.collecting import collect_seldom, keep_for_good
 from homelab_tui.demo.lab import DemoLab
 from tests.labs import start_lab, still_clock
 
@@ -17,6 +18,13 @@ settings.load_profile("steady")
 # inherit that, and never hear the signal that a test is about.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+collect_seldom()
+
+
+def pytest_collection_finish() -> None:
+    """As the program does once it is up: what was imported is no garbage. A fifth of the journeys' time went there."""
+    keep_for_good()
 
 
 @pytest.fixture

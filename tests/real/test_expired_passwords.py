@@ -157,11 +157,12 @@ async def test_a_fresh_machine_is_met_opened_and_given_a_key_by_the_dialogs_alon
             await pilot.press(*OLD.reveal(), "enter")
             await dialog(NewPasswordScreen)  # the old one is known by now: the new one, twice
             await pilot.press(*NEW.reveal(), "enter", *NEW.reveal(), "enter", "tab", "enter")
-            await until(lambda: account.keys_file.exists() and not (app.lab and app.lab.busy), 30)
-            await until(lambda: "✔ present" in [c.text for row in app.main.pane.table.rows for c in row.cells], 20)
-            told = "\n".join(str(notification.message) for notification in app._notifications)
+            # At once, or never: a toast is gone after some seconds.
+            told = await until(lambda: "\n".join(str(notification.message) for notification in app._notifications))
             assert "the expired password was changed" in told
             assert "proven by a fresh login" in told
+            await until(lambda: account.keys_file.exists() and not (app.lab and app.lab.busy), 30)
+            await until(lambda: "✔ present" in [c.text for row in app.main.pane.table.rows for c in row.cells], 20)
         finally:
             if app.lab is not None:
                 await app.lab.close()
