@@ -26,7 +26,7 @@ run: ## the dashboard, or a subcommand, on your own lab (ARGS="--config FILE job
 
 test: ## all tests, with Debian's real servers (ARGS="-k name", WORKERS=0 for one process)
 	@$(SETUP) dev --servers
-	@$(PYTHON_HERE) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(PYTHON_HERE) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: ## format, lint, types, layers; generated pages and pictures not stale
 	@$(SETUP) dev
