@@ -18,6 +18,7 @@ from homelab_tui.engine.ports import Clock, ReadsJobs
 
 log = logging.getLogger(__name__)
 _CEILING_S = 15.0
+_AGAIN_S = 0.5
 _PUBLISH_S = 0.1
 """Least time between two readings while changes go on; a new failure does not wait for it."""
 _HURRY_S = 0.02
@@ -149,20 +150,26 @@ class ClusterWatcher:
             await pause(self._wake, pause_s)
 
     async def _beat(self) -> None:
-        """Prove every 1.5 s that the API answers: a watch on a dead link is silent, not broken."""
+        """Prove every 1.5 s that the API answers: a watch on a dead link is silent, not broken.
+
+        While it does not, every half second: whoever waits for its end reads a screen that is stale meanwhile.
+        """
+        again_s = min(self._heartbeat_s, _AGAIN_S)
         while True:
+            pause_s = again_s
             try:
                 await self.source.read_version()
             except HomelabError as error:
-                self._failed("api", str(error), self._heartbeat_s, timed_out=isinstance(error, SourceTimeout))
+                self._failed("api", str(error), again_s, timed_out=isinstance(error, SourceTimeout))
             except Exception:
                 log.exception("%s: heartbeat: internal error", self.source.name)
-                self._failed("api", INTERNAL_ERROR, self._heartbeat_s)
+                self._failed("api", INTERNAL_ERROR, again_s)
             else:
+                pause_s = self._heartbeat_s
                 if "api" in self._troubles:
                     self._wake.set()
                 self._recovered("api")
-            await asyncio.sleep(self._heartbeat_s)
+            await asyncio.sleep(pause_s)
 
     def _recovered(self, what: str) -> None:
         self._troubles.pop(what, None)
