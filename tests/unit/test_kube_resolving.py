@@ -62,3 +62,16 @@ def test_where_no_process_can_be_had_it_is_done_here(
     asked = config(kubeconfig(tmp_path / "config"))
     monkeypatch.setattr(sys, "executable", program)
     assert Apart([asked]).resolve(asked).server == "https://10.0.0.1:6443"
+
+
+def test_a_process_may_make_ready_before_it_is_known_what_it_is_asked(tmp_path: Path) -> None:
+    asked = config(kubeconfig(tmp_path / "config"))
+    accesses = Apart()
+    accesses.ask([asked])
+    assert accesses.resolve(asked).server == "https://10.0.0.1:6443"
+    unasked = Apart()
+    process = unasked._process
+    unasked.leave()
+    assert process is not None
+    assert process.returncode == 0
+    assert unasked.resolve(asked).server == "https://10.0.0.1:6443"

@@ -48,12 +48,29 @@ class Apart:
     Where no such process can be had, or it dies, the package is imported here.
     """
 
-    def __init__(self, clusters: Sequence[ClusterConfig] = ()) -> None:
-        """Begins at once with these clusters, without waiting."""
+    def __init__(self, clusters: Sequence[ClusterConfig] | None = None) -> None:
+        """Begins at once with these clusters, without waiting; None: which, `ask` says later, and the process makes
+        ready meanwhile."""
         self._lock = threading.Lock()
-        self._asked = tuple(clusters)
-        self._process = _begun(clusters) if clusters else None
+        self._asked = tuple(clusters or ())
+        self._process = _begun() if clusters is None or clusters else None
         self._answers: dict[str, bytes] = {}
+        if clusters:
+            self.ask(clusters)
+
+    def ask(self, clusters: Sequence[ClusterConfig]) -> None:
+        """Tell the process that makes ready which clusters these are. Only once."""
+        self._asked = tuple(clusters)
+        if self._process is not None:
+            _ask(self._process, clusters)
+
+    def leave(self) -> None:
+        """Nobody will ask any more: the process ends."""
+        with self._lock:
+            process, self._process = self._process, None
+        if process is not None:
+            _ask(process, ())
+            _answers(process)
 
     def resolve(self, config: ClusterConfig) -> "ClusterAccess":
         """The answer that was begun, the first time; after that its files are read again.
@@ -67,23 +84,27 @@ class Apart:
                 self._answers = {one.name: answer for one, answer in zip(self._asked, answers, strict=False)}
             answer = self._answers.pop(config.name, None)
         if answer is None:
-            process = _begun([config])
+            process = _begun()
+            if process is not None:
+                _ask(process, [config])
             answer = next(iter(_answers(process) if process is not None else ()), None)
         return InProcess().resolve(config) if answer is None else _understood(answer)
 
 
-def _begun(clusters: Sequence[ClusterConfig]) -> "subprocess.Popen[bytes] | None":
+def _begun() -> "subprocess.Popen[bytes] | None":
     command = [sys.executable, "-P", "-m", _MODULE]
     try:
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     except (OSError, ValueError):
         return None
+
+
+def _ask(process: "subprocess.Popen[bytes]", clusters: Sequence[ClusterConfig]) -> None:
     asked, process.stdin = process.stdin, None
     if asked is not None:
         text = json.dumps([[one.name, one.kubeconfig, one.context] for one in clusters])
         with contextlib.suppress(OSError), asked:  # it has ended already: it will be seen when it is waited for
             asked.write(text.encode())
-    return process
 
 
 def _answers(process: "subprocess.Popen[bytes]") -> list[bytes]:
@@ -129,8 +150,11 @@ def _answer(name: str, kubeconfig: str | None, context: str | None) -> bytes:
 
 
 def main() -> None:
-    """What the process does."""
-    for name, kubeconfig, context in json.loads(sys.stdin.buffer.read()):
+    """What the process does. It imports first: the question may come later."""
+    from homelab_tui.sources.kubeconfig import load
+
+    load()
+    for name, kubeconfig, context in json.loads(sys.stdin.buffer.read() or b"[]"):
         sys.stdout.buffer.write(_answer(name, kubeconfig, context) + b"\n")
 
 

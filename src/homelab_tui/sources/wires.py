@@ -5,8 +5,6 @@ from collections.abc import Callable
 
 _LIBRARIES = (
     "httpx",
-    "kubernetes.config.kube_config",
-    "kubernetes.config.incluster_config",
     "paramiko",
     "pysnmp.hlapi.v3arch.asyncio",
 )
