@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from homelab_tui.domain.curves import NodeCurves
+from homelab_tui.domain.curves import Curve, NodeCurves, PortSeries
 from homelab_tui.domain.errors import CredentialsNeeded, SourceMissing, SourceTimeout
 from homelab_tui.domain.jobs import CronJob, CronJobPast, Event, Job, JobId, JobPod, JobState, MetricsSnapshot
 from homelab_tui.domain.keys import (
@@ -565,6 +565,8 @@ class FakePrometheus:
         self._cluster = cluster
         self.snapshot: MetricsSnapshot | Exception = MetricsSnapshot(cluster)
         self.past: tuple[CronJobPast, ...] | Exception = ()
+        self.port_power: Curve | None | Exception = None
+        self.asked_for: list[tuple[PortRef, PortSeries]] = []
 
     @property
     def name(self) -> str:
@@ -593,6 +595,13 @@ class FakePrometheus:
     async def read_curves(self, instance: str, *, end: datetime, seconds: float, points: int) -> NodeCurves:
         """Nothing to draw."""
         return NodeCurves()
+
+    async def read_port_power(
+        self, port: PoePort, series: PortSeries, *, end: datetime, seconds: float, points: int
+    ) -> Curve | None:
+        """What it was given to remember; it notes what it is asked."""
+        self.asked_for.append((port.ref, series))
+        return _given(self.port_power)
 
     async def check(self) -> str:
         """A version."""

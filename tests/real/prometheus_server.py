@@ -82,6 +82,8 @@ class Settings:
     rules: str = ""
     prefix: str = ""
     web_config: str = ""
+    history: str = ""
+    """OpenMetrics with timestamps: what it has stored before it is started."""
 
     def write(self, directory: Path) -> Path:
         """Configuration and rules, approved by promtool."""
@@ -110,9 +112,13 @@ async def running(directory: Path, settings: Settings) -> AsyncIterator[str]:
     config = settings.write(directory)
     for attempt in range(_ATTEMPTS):
         port = _free_port()
+        data = directory / f"data-{attempt}"
+        if settings.history:
+            (directory / "history.om").write_text(settings.history)
+            promtool("tsdb", "create-blocks-from", "openmetrics", str(directory / "history.om"), str(data))
         flags = [
             f"--config.file={config}",
-            f"--storage.tsdb.path={directory / f'data-{attempt}'}",
+            f"--storage.tsdb.path={data}",
             f"--web.listen-address=127.0.0.1:{port}",
             "--log.level=warn",
         ]

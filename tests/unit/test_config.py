@@ -153,6 +153,8 @@ def test_the_contract_s_sample_is_read_as_it_is_written() -> None:
         (COMMAND + 'list = ["l"]\non = ["o"]\noff = ["f", "{port}"]', "5: switches[0].on: does not say which port"),
         (COMMAND + 'list = ["l"]\non = ["{prot}"]\noff = ["{port}"]', "5: switches[0].on: {prot} is not known"),
         (SCRAPED + 'prometheus = "main"', "4: switches[0].prometheus: must name one of [[prometheus]], and there"),
+        (SNMP + 'prometheus = "mian"', "4: switches[0].prometheus: must name one of [[prometheus]], and there"),
+        (COMMAND + 'list = ["l"]\nmatch = { a = "b" }', "5: switches[0].match: has no effect with source = 'command'"),
         (SCRAPED + 'match = { "a-b" = "x" }', "4: switches[0].match.a-b: is not the name of a label"),
         ('[[switches]]\nname = "s"\nsource = "prometheus"', "1: switches[0].match: is missing"),
         ('[[switches]]\nname = "s"\nsource = "snpm"', "3: switches[0].source: is 'snpm', must be one of snmp,"),

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from homelab_tui.domain.errors import SourceGarbled
-from homelab_tui.sources.prometheus_ranges import curves, query
+from homelab_tui.sources.prometheus_ranges import Slots, curves, query
 
 START = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
 AT = START.timestamp()
@@ -30,9 +30,7 @@ def test_the_processors_hottest_core_and_the_hats_watts_are_drawn_with_their_gap
             ("node_power_supply_current_ampere", {"power_supply": "rpi-poe"}, [(120, "0.6")]),
             ("node_power_supply_current_ampere", {"power_supply": "BAT0"}, [(0, "9")]),
         ),
-        START,
-        60.0,
-        4,
+        Slots(START, 60.0, 4),
         "Prometheus nuc",
     )
     assert found.temperature_c is not None
@@ -43,7 +41,7 @@ def test_the_processors_hottest_core_and_the_hats_watts_are_drawn_with_their_gap
 
 
 def test_nothing_is_drawn_of_nothing() -> None:
-    found = curves(answer(("node_hwmon_temp_celsius", {"chip": "acpitz"}, [(0, "27")])), START, 60.0, 4, "x")
+    found = curves(answer(("node_hwmon_temp_celsius", {"chip": "acpitz"}, [(0, "27")])), Slots(START, 60.0, 4), "x")
     assert (found.temperature_c, found.hat_w, found.port_w) == (None, None, None)
 
 
@@ -59,7 +57,7 @@ def test_nothing_is_drawn_of_nothing() -> None:
 )
 def test_what_is_no_matrix_is_said_to_be_none(body: bytes) -> None:
     with pytest.raises(SourceGarbled):
-        curves(body, START, 60.0, 4, "x")
+        curves(body, Slots(START, 60.0, 4), "x")
 
 
 def test_the_instance_is_quoted() -> None:

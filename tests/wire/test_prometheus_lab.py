@@ -59,6 +59,7 @@ async def test_a_machines_curves_come_from_one_range_query() -> None:
         site.prometheus.scrape()
         end = lab.world.clock.now() + timedelta(seconds=1)  # the slots' grid is whole seconds
         curves = await source.read_curves(machine.instance, end=end, seconds=60.0, points=60)
+        long = await source.read_curves(machine.instance, end=end, seconds=4 * 3600.0, points=48)
         nobody = await source.read_curves("no such machine", end=end, seconds=60.0, points=60)
         await source.close()
     assert curves.temperature_c is not None
@@ -67,7 +68,9 @@ async def test_a_machines_curves_come_from_one_range_query() -> None:
     assert (len(curves.temperature_c.values), curves.temperature_c.step_s) == (60, 1.0)
     assert (curves.temperature_c.values[-1] or 0.0) == pytest.approx(machine.temperature_c, abs=6.0)
     assert (curves.hat_w.values[-1] or 0.0) == pytest.approx((machine.hat_ma or 0) * 5 / 1000, abs=1.0)
-    assert curves.temperature_c.values[0] is None, "the lab did not run then"
+    assert long.temperature_c is not None
+    assert 22 <= long.temperature_c.known <= 26, "the lab remembers two hours before its start"
+    assert long.temperature_c.values[0] is None
     assert (nobody.temperature_c, nobody.hat_w) == (None, None)
 
 

@@ -78,9 +78,12 @@ class SwitchConfig:
     cycle: tuple[str, ...] = ()
     """command: power-cycles a port in one step, for switches that cut the power only so. Not given: off, then on."""
     prometheus: str | None = None
-    """prometheus: the name of one of [[prometheus]]. Not given: the only one."""
+    """The name of one of [[prometheus]]: where source = "prometheus" reads, and where snmp, unifi and routeros find
+    what their ports gave before this session. Not given: the only one; for the past, each of them."""
     match: tuple[tuple[str, str], ...] = ()
-    """prometheus: labels that single out this switch's series, like `{ instance = "192.168.10.2" }`. Required there."""
+    """Labels that single out this switch's series in a Prometheus, like `{ instance = "192.168.10.2" }` (snmp_exporter)
+    or `{ name = "usw" }` (unpoller). prometheus: required. snmp: not given, an `instance` that is its `host`. unifi,
+    routeros: without it the curve of a port begins with this session."""
     protected_ports: tuple[PortRef, ...] = ()
     """Ports that are never switched, as "group/port" or "port": the uplink, the router."""
     timeout_s: float = 1.0

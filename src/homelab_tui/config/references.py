@@ -49,7 +49,8 @@ def check_macs(nodes: Numbered, problems: Problems) -> None:
 def check_scraped(switches: Iterable[tuple[int, SwitchConfig]], servers: Sequence[str], problems: Problems) -> None:
     """A switch that is seen through a Prometheus needs to know which one."""
     for number, switch in switches:
-        if switch.source != "prometheus" or switch.prometheus in servers:
+        is_read_there = switch.source == "prometheus"
+        if switch.prometheus in servers or not (is_read_there or switch.prometheus):
             continue
         if switch.prometheus is not None or len(servers) != 1:
             known = f" ({', '.join(servers)})" if servers else ", and there is none"

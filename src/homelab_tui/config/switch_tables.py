@@ -15,13 +15,15 @@ _SNMP_KEYS = (
     *("host", "port", "version", "community", "write_community"),
     *("auth_protocol", "auth_key", "priv_protocol", "priv_key", "retries"),
 )
+_PAST_KEYS = ("prometheus", "match")
+"""Where the ports' past power is asked for. Not for `command`, whose numbers of the ports are the user's own."""
 _HTTP_KEYS = ("url", "password", "ca_file", "verify")
 _COMMAND_KEYS = ("list", "on", "off", "cycle")
 _OWN_KEYS = {
-    "snmp": (*_SNMP_KEYS, "username", "timeout"),
-    "unifi": (*_HTTP_KEYS, "username", "api_key", "site", "device", "timeout"),
-    "routeros": (*_HTTP_KEYS, "username", "timeout"),
-    "prometheus": ("prometheus", "match"),
+    "snmp": (*_SNMP_KEYS, "username", "timeout", *_PAST_KEYS),
+    "unifi": (*_HTTP_KEYS, "username", "api_key", "site", "device", "timeout", *_PAST_KEYS),
+    "routeros": (*_HTTP_KEYS, "username", "timeout", *_PAST_KEYS),
+    "prometheus": _PAST_KEYS,
     "command": (*_COMMAND_KEYS, "timeout"),
 }
 """What each wire reads, besides name, source and protected_ports."""

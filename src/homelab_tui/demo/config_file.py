@@ -125,7 +125,11 @@ def node_table(node: DemoNode, port: int, switch: str, by_name: bool = False) ->
     )
 
 
-def switch_table(name: str, port: int, secrets: Mapping[str, Path], user: str | None = None) -> str:
+Past = tuple[str, Mapping[str, str]]
+"""Which Prometheus has the switch's series, and the labels that single them out."""
+
+
+def switch_table(name: str, port: int, secrets: Mapping[str, Path], user: str | None = None, *, past: Past) -> str:
     """`[[switches]]` of the lab's switch. `user`: SNMPv3's; None: v2c."""
     version = ['version = "2c"', *(f"{key}_file = {_quoted(secrets[key])}" for key in ("community", "write_community"))]
     if user is not None:
@@ -139,13 +143,14 @@ def switch_table(name: str, port: int, secrets: Mapping[str, Path], user: str | 
             'host = "127.0.0.1"',
             f"port = {port}",
             *version,
+            *_past_keys(past),
             f'protected_ports = ["1/{UPLINK_PORT}"]',
             "",
         ]
     )
 
 
-def controller_table(name: str, source: str, url: str, user: str, files: Mapping[str, Path]) -> str:
+def controller_table(name: str, source: str, url: str, user: str, files: Mapping[str, Path], *, past: Past) -> str:
     """`[[switches]]` of the lab's switch behind a UniFi console or as a MikroTik."""
     secret = (
         [f"api_key_file = {_quoted(files['api_key'])}"]
@@ -153,7 +158,13 @@ def controller_table(name: str, source: str, url: str, user: str, files: Mapping
         else [f'username = "{user}"', f"password_file = {_quoted(files['password'])}"]
     )
     head = ["[[switches]]", f'name = "{name}"', f'source = "{source}"', f'url = "{url}"']
-    return "\n".join([*head, *secret, f'protected_ports = ["1/{UPLINK_PORT}"]', ""])
+    return "\n".join([*head, *secret, *_past_keys(past), f'protected_ports = ["1/{UPLINK_PORT}"]', ""])
+
+
+def _past_keys(past: Past) -> list[str]:
+    server, labels = past
+    pairs = ", ".join(f"{name} = {_quoted(value)}" for name, value in labels.items())
+    return [f"prometheus = {_quoted(server)}", f"match = {{ {pairs} }}"]
 
 
 def cluster_tables(cluster: ClusterAddress, kubeconfig_path: Path) -> str:

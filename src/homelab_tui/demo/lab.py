@@ -31,10 +31,13 @@ from homelab_tui.demo.routeros import DemoRouterOs
 from homelab_tui.demo.secrets_on_disk import Scratch, write_private
 from homelab_tui.demo.site import DemoSite
 from homelab_tui.demo.story import Story
+from homelab_tui.demo.switch_exporter import switch_labels
 from homelab_tui.demo.unifi import DemoUnifi
 from homelab_tui.demo.world import Clock, World
 
 CLUSTERS = ("nuc", "pi")
+SWITCH_CLUSTER = "pi"
+"""Whose Prometheus has the switch scraped too."""
 SNMP_OPERATOR, SNMP_READER = "homelab", "homelab-reader"
 """SNMPv3 users: one that switches ports, one that sees everything but switches nothing."""
 BEAT_S = 0.05
@@ -151,6 +154,7 @@ class DemoLab:
     def write_config(self, path: Path) -> Path:
         """Write a configuration, mode 0600, that points the product at this lab. Raises: OSError."""
         ssh, switch = self.home / ".ssh", self.world.switch.name
+        past = (SWITCH_CLUSTER, switch_labels(self.options.switch_exporter, switch))
         parts = [
             "# Written by `homelab demo`. Everything in here is thrown away when the demo ends.\n",
             *(
@@ -162,11 +166,11 @@ class DemoLab:
         if self.snmp_port is not None:
             files = {name: self.scratch / name for name in ("community", "write_community", "auth_key", "priv_key")}
             user = SNMP_OPERATOR if self.options.snmp_version == "3" else None
-            parts.append(switch_table(switch, self.snmp_port, files, user))
+            parts.append(switch_table(switch, self.snmp_port, files, user, past=past))
         if self.controller_url is not None:
             files = {name: self.scratch / name for name in ("api_key", "password")}
             source = self.options.switch_source
-            parts.append(controller_table(switch, source, self.controller_url, SNMP_OPERATOR, files))
+            parts.append(controller_table(switch, source, self.controller_url, SNMP_OPERATOR, files, past=past))
         parts += [cluster_tables(address, self.kubeconfig) for address in self._addresses()]
         parts.append(f'[[alertmanagers]]\nname = "main"\nurl = "{self.alertmanager.url}"\n')
         keys = [ssh / "id_ed25519.pub", ssh / "id_laptop.pub"]
@@ -210,6 +214,8 @@ class DemoLab:
                 authority = self._authorities[name] = Authority(f"{name}-ca")
                 tls, ca = authority.server_context(self.scratch), authority.certificate.decode()
             site = self.options.site if name == CLUSTERS[0] else replace(self.options.site, jobs=0, cronjobs=0)
+            if name == SWITCH_CLUSTER and self.options.snmp:
+                site = replace(site, scrape=replace(site.scrape, switch_exporter=self.options.switch_exporter))
             self.sites[name] = DemoSite(name, self.world, self.faults, site, tls, ca=ca, story=self.options.story)
 
     def _write_client_files(self) -> None:

@@ -8,6 +8,7 @@ from homelab_tui.demo.site import SiteOptions
 
 if TYPE_CHECKING:  # pysnmp is heavy, and a lab without a switch does not need it
     from homelab_tui.demo.snmp_vendors import Profile
+    from homelab_tui.demo.switch_exporter import Exporter
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,11 @@ class LabOptions:
     bastion: bool = False
     """True: the config reaches the NUCs through a jump host, as a kubespray user's ssh configuration does."""
     site: SiteOptions = field(default_factory=SiteOptions)
+
+    @property
+    def switch_exporter(self) -> "Exporter":
+        """What tells a Prometheus of the switch: of the same make as the switch itself."""
+        return self.switch_profile if self.switch_source == "snmp" else self.switch_source
 
     @classmethod
     def of(cls, **settings: Any) -> Self:

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from homelab_tui.demo.clock import Clock
 from homelab_tui.demo.cluster import DemoCluster
+from homelab_tui.demo.hardware import DemoNode
 from homelab_tui.demo.history import PastRun
 from homelab_tui.demo.kube_state_metrics import Metric, object_metrics
 from homelab_tui.demo.node_exporter import machine_metrics
 from homelab_tui.demo.objects import Change, Object, Stored, parse_rfc3339
+from homelab_tui.demo.switch_exporter import Exporter, switch_metrics, switch_target
 from homelab_tui.demo.timeseries import Labels, SeriesKey, TimeSeries, named_key, series_key
 
 Identity = tuple[str, str]
@@ -18,6 +20,10 @@ Pair = tuple[str, str]
 """Name and value of a label."""
 _WATCHED = ("jobs", "cronjobs", "pods", "nodes")
 _REMEMBERED_S = 7 * 86400.0
+_CURVES_S, _CURVES_STEP_S = 2 * 3600, 60
+_CURVES = ("node_hwmon_temp_celsius", "node_thermal_zone_temp", "node_power_supply_current_ampere")
+"""What of machines is remembered from before the start, so that there is something to draw in the first minute; of the
+switch it is everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,8 @@ class ScrapeOptions:
     """True: two kube-state-metrics pods export the same, as during a roll-over."""
     kube_state_metrics: bool = True
     """False: it was never installed; nothing named kube_* exists."""
+    switch_exporter: Exporter | None = None
+    """What tells this Prometheus of the lab's switch; None: nothing does."""
 
 
 class Scraper:
@@ -60,6 +68,8 @@ class Scraper:
     def remember(self, past: list[PastRun]) -> None:
         """Write what was before the first scrape: objects since they exist, cleaned-up runs as they were."""
         now = self._clock.now()
+        for seconds in range(_CURVES_S, 0, -_CURVES_STEP_S):
+            self._remember_curves(now - timedelta(seconds=seconds))
         if not self.options.kube_state_metrics:
             return
         for run in past:
@@ -89,6 +99,8 @@ class Scraper:
                 self.storage.write(named_key("up", tuple(sorted(target.values()))), 1.0, at)
         self.storage.write(series_key("up", {"job": "prometheus", "instance": "localhost:9090"}), 1.0, at)
         self._scrape_machines(now)
+        if self.options.switch_exporter is not None:
+            self._scrape_switch(self.options.switch_exporter, now)
         return True
 
     def _scrape_objects(self, at: float) -> None:
@@ -130,21 +142,41 @@ class Scraper:
         return found
 
     def _scrape_machines(self, now: datetime) -> None:
-        world, at = self.cluster.world, now.timestamp()
-        for machine in world.nodes.values():
-            if machine.cluster != self.cluster.name:
-                continue
+        at = now.timestamp()
+        for machine in self._own_machines():
             target = _exporter_target(machine.name, machine.address)
             self.storage.write(series_key("up", target), float(machine.power == "on"), at)
             keys: list[SeriesKey] = []
             if machine.power == "on":
-                port = world.switch.ports[machine.port] if machine.port is not None else None
-                found: list[Metric] = machine_metrics(machine, port, now)
-                for name, labels, value in found:
+                for name, labels, value in self._machine_metrics(machine, now):
                     keys.append(series_key(name, {**target, **labels}))
                     self.storage.write(keys[-1], value, at)
             self.storage.mark_stale(set(self._machines.get(machine.name, ())).difference(keys), at)
             self._machines[machine.name] = keys
+
+    def _own_machines(self) -> Iterator[DemoNode]:
+        return (one for one in self.cluster.world.nodes.values() if one.cluster == self.cluster.name)
+
+    def _machine_metrics(self, machine: DemoNode, at: datetime) -> list[Metric]:
+        port = self.cluster.world.switch.ports[machine.port] if machine.port is not None else None
+        return machine_metrics(machine, port, at)
+
+    def _scrape_switch(self, exporter: Exporter, now: datetime) -> None:
+        target = switch_target(exporter)
+        self.storage.write(series_key("up", target), 1.0, now.timestamp())
+        self._write(target, switch_metrics(self.cluster.world.switch, exporter, now), now)
+
+    def _remember_curves(self, then: datetime) -> None:
+        for machine in self._own_machines():
+            metrics = [metric for metric in self._machine_metrics(machine, then) if metric[0] in _CURVES]
+            self._write(_exporter_target(machine.name, machine.address), metrics, then)
+        exporter = self.options.switch_exporter
+        if exporter is not None:
+            self._write(switch_target(exporter), switch_metrics(self.cluster.world.switch, exporter, then), then)
+
+    def _write(self, target: Labels, metrics: list[Metric], at: datetime) -> None:
+        for name, labels, value in metrics:
+            self.storage.write(series_key(name, {**target, **labels}), value, at.timestamp())
 
     def _remember_run(self, run: PastRun, now: datetime) -> None:
         labels = {"namespace": run.namespace, "job_name": run.job}

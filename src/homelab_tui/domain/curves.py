@@ -27,6 +27,18 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
+class PortSeries:
+    """Under which labels a Prometheus has the watts of a switch's ports."""
+
+    labels: tuple[tuple[str, str], ...] = ()
+    """Those that the operator gave for this switch."""
+    instances: tuple[str, ...] = ()
+    """Without such labels: what `instance` is where snmp_exporter asks the address that we ask, one of these."""
+    by_name: bool = False
+    """True: our numbers of the ports are none of SNMP's, so that a series has to carry the port's name."""
+
+
+@dataclass(frozen=True, slots=True)
 class NodeCurves:
     """What can be drawn of one node. None: nothing is known."""
 

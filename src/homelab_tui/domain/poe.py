@@ -51,6 +51,8 @@ class PoePort:
     """The port's row in IF-MIB, where the mapping is certain."""
     link_up: bool | None = None
     speed_mbps: int | None = None
+    if_name: str | None = None
+    """The interface's own name, where the source tells it beside the label."""
 
     @property
     def delivers_power(self) -> bool | None:

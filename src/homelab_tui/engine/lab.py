@@ -76,7 +76,7 @@ class Lab:
         self.clock: Clock = clock or SystemClock()
         tombstones = Tombstones(self.clock)
         self._silences = Silences(self.clock, config.safety.boot_grace_s, self.wake_node)
-        self.memory = NodeMemory(state_dir, self.clock, sources.prometheus)
+        self.memory = NodeMemory(state_dir, self.clock, sources.prometheus, config.switches)
         ports = PortMemory(state_dir, self.clock)
         derivation = Derivation(config, self.clock, tombstones, self._silences, ports, self.memory)
         self.store = Store(empty_state(config), derivation, lambda: derivation.is_settled)

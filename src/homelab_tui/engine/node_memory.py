@@ -3,11 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from dataclasses import replace
 from pathlib import Path
 
+from homelab_tui.config.model import SwitchConfig
 from homelab_tui.domain.ailments import Ailment
-from homelab_tui.domain.curves import NodeCurves
+from homelab_tui.domain.curves import Curve, NodeCurves
 from homelab_tui.domain.errors import HomelabError
 from homelab_tui.domain.nodes import NodeFacts, NodeState
 from homelab_tui.domain.poe import PoePort, port_event
@@ -16,6 +17,7 @@ from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import LabState, NodeView
 from homelab_tui.engine.ailment_log import AilmentLog
 from homelab_tui.engine.histories import EVERY_S, POINTS, Histories
+from homelab_tui.engine.past_power import PastPower
 from homelab_tui.engine.ports import Clock, ReadsMetrics
 from homelab_tui.engine.power_log import PowerLog
 from homelab_tui.engine.sampling import Sampler
@@ -29,9 +31,17 @@ _FLUSH_EVERY = 6
 class NodeMemory:
     """Remembers on the disk of this machine and in this session. It asks nothing of anybody but for `curves`."""
 
-    def __init__(self, state_dir: Path, clock: Clock, servers: Sequence[ReadsMetrics] = ()) -> None:
+    def __init__(
+        self,
+        state_dir: Path,
+        clock: Clock,
+        servers: Sequence[ReadsMetrics] = (),
+        switches: Sequence[SwitchConfig] = (),
+    ) -> None:
+        """`servers` and `switches`: who is asked for what was before this session, and of what."""
         self._clock = clock
         self._servers = {server.name: server for server in servers}
+        self._past_power = PastPower(switches, servers)
         self.power = PowerLog(state_dir, clock)
         self.ailments = AilmentLog(state_dir, clock)
         self.histories = Histories()
@@ -79,18 +89,41 @@ class NodeMemory:
             self.flush()
             changed()
 
+    async def curves_for(self, state: LabState, key: str) -> NodeCurves | None:
+        """What can be drawn of a row (`node:…`, `port:…`); None: nothing ever, or it is gone."""
+        kind, _, name = key.partition(":")
+        if kind == "node":
+            view = next((view for view in state.node_views if view.node.name == name), None)
+            return None if view is None else await self.curves(view)
+        ports = (port for _, reading in state.switches if reading.value for port in reading.value.ports)
+        port = next((port for port in ports if str(port.ref) == name), None) if kind == "port" else None
+        return None if port is None else await self.port_curves(state, port)
+
     async def curves(self, view: NodeView) -> NodeCurves:
-        """Temperature and power over the last two hours: by Prometheus where it knows the node, else this session's."""
-        session = self.histories.of(view.node.name)
+        """Temperature and power over the last two hours: by Prometheus where it knows the node and the port that feeds
+        it, else this session's."""
+        by_node, port_w = await asyncio.gather(self._node_curves(view), self._port_curve(view.port))
+        return replace(by_node, port_w=port_w).or_else(self.histories.of(view.node.name))
+
+    async def port_curves(self, state: LabState, port: PoePort) -> NodeCurves:
+        """What a port gave over the last two hours: by Prometheus, else this session's of the node that it feeds."""
+        fed = next((view for view in state.node_views if view.port and view.port.ref == port.ref), None)
+        session = NodeCurves() if fed is None else NodeCurves(port_w=self.histories.of(fed.node.name).port_w)
+        return NodeCurves(port_w=await self._port_curve(port)).or_else(session)
+
+    async def _port_curve(self, port: PoePort | None) -> Curve | None:
+        if port is None:
+            return None
+        return await self._past_power.of(port, end=self._clock.now(), seconds=EVERY_S * POINTS, points=POINTS)
+
+    async def _node_curves(self, view: NodeView) -> NodeCurves:
         server = self._servers.get(view.metrics_from or "")
         if server is None or view.metrics is None:
-            return session
-        seconds = timedelta(seconds=EVERY_S * POINTS).total_seconds()
+            return NodeCurves()
         try:
-            told = await server.read_curves(
-                view.metrics.instance, end=self._clock.now(), seconds=seconds, points=POINTS
+            return await server.read_curves(
+                view.metrics.instance, end=self._clock.now(), seconds=EVERY_S * POINTS, points=POINTS
             )
         except HomelabError as error:
             log.info("%s: no history from Prometheus: %s", view.node.name, error)
-            return session
-        return told.or_else(session)
+            return NodeCurves()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from homelab_tui.domain.alerts import AlertmanagerSnapshot, Matcher
-from homelab_tui.domain.curves import NodeCurves
+from homelab_tui.domain.curves import Curve, NodeCurves, PortSeries
 from homelab_tui.domain.disruption import DisruptionBudget
 from homelab_tui.domain.draining import NodePod
 from homelab_tui.domain.jobs import CronJob, CronJobPast, Event, Job, JobPod, MetricsSnapshot
@@ -30,7 +30,7 @@ from homelab_tui.domain.keys import (
 )
 from homelab_tui.domain.loose_modes import LoosePath
 from homelab_tui.domain.nodes import KubeNode, Node, NodeFacts, NodeMetrics, PendingUpdates
-from homelab_tui.domain.poe import PortRef, SwitchReading
+from homelab_tui.domain.poe import PoePort, PortRef, SwitchReading
 from homelab_tui.domain.secrets import Secret
 from homelab_tui.domain.watching import Watched
 
@@ -73,6 +73,12 @@ class ReadsMetrics(Protocol):
 
     async def read_curves(self, instance: str, *, end: datetime, seconds: float, points: int) -> NodeCurves:
         """Temperature and power of one machine over the time that ends at `end`."""
+        ...
+
+    async def read_port_power(
+        self, port: PoePort, series: PortSeries, *, end: datetime, seconds: float, points: int
+    ) -> Curve | None:
+        """The watts of one port over the time that ends at `end`; None: not told, or not for certain of this port."""
         ...
 
     async def check(self) -> str:

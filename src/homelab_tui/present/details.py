@@ -22,14 +22,14 @@ def details(
 ) -> tuple[str, Text] | None:
     """Title and text for a row's key; None when the thing is gone.
 
-    `curves`: what can be drawn of a node, `width`: of the screen, in terminal cells.
+    `curves`: what can be drawn of a node or a port, `width`: of the screen, in terminal cells.
     """
     kind, _, name = key.partition(":")
     if kind == "node":
         view = next((view for view in state.node_views if view.node.name == name), None)
         return None if view is None else (printable(f"Node {name}"), _text(node_lines(state, view, now, curves, width)))
     if kind in ("port", "switch"):
-        return _power(state, kind, name, now)
+        return _power(state, kind, name, now, curves, width)
     if kind == "account":
         return printable(f"Account {name}"), _text(account_lines(state, name, now))
     if kind == "found":
@@ -47,7 +47,9 @@ def details(
     return None if cronjob is None else (printable(f"CronJob {name}"), _text(cronjob_lines(state, cronjob, now)))
 
 
-def _power(state: LabState, kind: str, name: str, now: datetime) -> tuple[str, Text] | None:
+def _power(
+    state: LabState, kind: str, name: str, now: datetime, curves: NodeCurves | None, width: int
+) -> tuple[str, Text] | None:
     for switch, reading in state.switches:
         if kind == "switch" and switch == name:
             word = reading_health(reading, now)
@@ -58,7 +60,7 @@ def _power(state: LabState, kind: str, name: str, now: datetime) -> tuple[str, T
             return printable(f"Switch {name}"), _text(lines)
         for port in reading.value.ports if reading.value else ():
             if kind == "port" and str(port.ref) == name:
-                return printable(f"Port {name}"), _text(port_lines(port))
+                return printable(f"Port {name}"), _text(port_lines(port, curves, width))
     return None
 
 

@@ -28,7 +28,7 @@ def node_lines(
     lines += [("Declared, and measured", HEADING), *_declared(view)]
     lines += [
         ("Temperature and power", HEADING),
-        *_power(view, now, curves or NodeCurves(), max(16, min(60, width - 62)), _second_hand(state, view)),
+        *_power(view, now, curves or NodeCurves(), _curve_width(width), _second_hand(state, view)),
     ]
     lines += [("The port that feeds it", HEADING), *_port(view)]
     if view.facts:
@@ -37,6 +37,11 @@ def node_lines(
     lines += [("Kubernetes", HEADING), *_kubernetes(view)]
     lines += [("Failed Jobs that ran here", HEADING), *_jobs(state, view)]
     return lines
+
+
+def _curve_width(width: int) -> int:
+    """What is left for a curve beside its label and its words, on a screen of `width`."""
+    return max(16, min(60, width - 62))
 
 
 def _head(state: LabState, view: NodeView, now: datetime) -> list[Line]:
@@ -153,14 +158,16 @@ def _port(view: NodeView) -> list[Line]:
     return [*lines, ("known", view.port_note)] if view.port_note else lines
 
 
-def port_lines(port: PoePort) -> list[Line]:
-    """One PoE port."""
+def port_lines(port: PoePort, curves: NodeCurves | None = None, width: int = 80) -> list[Line]:
+    """One PoE port. `curves`: what it gave, where that is not drawn elsewhere on the same screen."""
+    drawn = curve_words(curves.port_w, "W", _curve_width(width)) if curves and curves.port_w else None
     return [
         ("port", f"{port.ref}{f' ({port.label})' if port.label else ''}"),
         ("admin", {True: "on", False: "off", None: None}[port.admin_on]),
         ("detection", port.detection.value if port.detection else None),
         ("class", _number(port.power_class)),
         ("power", None if port.power_mw is None else watts(port.power_mw)),
+        *([("", drawn)] if drawn else []),
         ("voltage", None if port.voltage_mv is None else f"{port.voltage_mv / 1000:.1f} V"),
         ("current", None if port.current_ma is None else f"{port.current_ma} mA"),
         ("counters", _counters(port)),

@@ -1,7 +1,9 @@
 """PoE as it lies in a Prometheus: snmp_exporter's POWER-ETHERNET-MIB and MikroTik series, unpoller's. Pure.
 
-snmp_exporter keeps the MIB's names and numbers; its stock configuration scrapes `mtxrPOE*` alone, `pethPsePort*` and
-`pethMainPse*` need a module of the user's (generator: walk 1.3.6.1.2.1.105). unpoller's `…_amperes` are milliamperes.
+snmp_exporter keeps the MIB's names and numbers; its stock configuration scrapes `mtxrPOE*` alone, `pethPsePort*`,
+`pethMainPse*` and a vendor's watts need a module of the user's (generator: walk 1.3.6.1.2.1.105 and the vendor's
+table). A row's index becomes labels, named like the MIB's index objects; where a vendor's table augments the one of
+RFC 3621, like those of that. unpoller's `…_amperes` are milliamperes.
 """
 
 import json
@@ -13,7 +15,33 @@ from homelab_tui.domain.errors import SourceGarbled
 from homelab_tui.domain.poe import Detection, PoePort, PortRef, PseGroup, SwitchReading
 from homelab_tui.sources.json_values import whole
 
-_NAMES = r"pethPsePort.+|pethMainPse.+|mtxrPOE.+|unpoller_device_port_poe_.+"
+POWER_MW = {
+    "unpoller_device_port_poe_watts": 1000,
+    "mtxrPOEPower": 100,
+    "cpeExtPsePortPwrConsumption": 1,
+    "agentPethOutputPower": 1,
+    "rlPethPsePortOutputPower": 1,
+    "hpicfPoePethPsePortActualPower": 1,
+    "hpicfPoePethPsePortPower": 1,
+    "arubaWiredPoePethPsePortPowerDrawn": 1,
+    "zyPoePsePortInfoPowerConsumption": 1,
+    "tpPoePower": 100,
+}
+"""Metric of a port's power → milliwatts in one of its units. Of two that one port has the first counts."""
+_RANK = {name: rank for rank, name in enumerate(POWER_MW)}
+PORT_LABELS = (
+    "pethPsePortIndex",
+    "rlPethPsePortIndex",
+    "dot1dBasePort",
+    "tpPoePortIndex",
+    "mtxrPOEInterfaceIndex",
+    "port_num",
+)
+GROUP_LABELS = ("pethPsePortGroupIndex", "rlPethPsePortGroupIndex")
+NAME_LABELS = ("mtxrPOEName", "ifName")
+_NAMES = "|".join(
+    (r"pethPsePort.+|pethMainPse.+|mtxrPOE.+|unpoller_device_port_poe_.+", *(n for n in POWER_MW if "_" not in n))
+)
 _DETECTION = dict(enumerate(Detection, start=1))
 _MIKROTIK = {
     1: Detection.DISABLED,
@@ -68,15 +96,15 @@ def reading(switch: str, samples: Sequence[Series]) -> SwitchReading:
     groups: dict[int, PseGroup] = {}
     seen: set[tuple[str, int, int]] = set()
     findings: dict[str, None] = {}
-    for one in samples:
-        place = _place(one)
-        if place is None:
+    for one in sorted(samples, key=lambda sample: -_RANK.get(sample.name, 0)):  # what counts more is taken in later
+        found_at = place(one)
+        if found_at is None:
             continue
-        if (one.name, *place) in seen:
+        if (one.name, *found_at) in seen:
             findings["several switches match these labels, or one is scraped twice: make `match` narrower"] = None
             continue
-        seen.add((one.name, *place))
-        group, index = place
+        seen.add((one.name, *found_at))
+        group, index = found_at
         if one.name.startswith("pethMainPse"):
             groups[group] = _with_supply(groups.get(group, PseGroup(group)), one)
         else:
@@ -88,13 +116,14 @@ def reading(switch: str, samples: Sequence[Series]) -> SwitchReading:
     )
 
 
-def _place(one: Series) -> tuple[int, int] | None:
+def place(one: Series) -> tuple[int, int] | None:
     """(group, port) of a series; None when it names none."""
     labels = one.labels
-    group = whole(labels.get("pethMainPseGroupIndex", labels.get("pethPsePortGroupIndex", "1")))
+    named = (labels[name] for name in ("pethMainPseGroupIndex", *GROUP_LABELS) if labels.get(name))
+    group = whole(next(named, "1"))
     if one.name.startswith("pethMainPse"):
         return None if group is None else (group, 0)
-    for name in ("pethPsePortIndex", "mtxrPOEInterfaceIndex", "port_num"):
+    for name in PORT_LABELS:
         index = whole(labels.get(name))
         if index is not None and group is not None:
             return group, index
@@ -147,13 +176,12 @@ def _with_power(port: PoePort, name: str, value: float) -> PoePort:
         return port
     if name == "mtxrPOEStatus":
         return replace(port, detection=_MIKROTIK.get(int(value), Detection.OTHER_FAULT), admin_on=int(value) != 1)
-    if name in ("mtxrPOEPower", "mtxrPOEVoltage"):
-        milli = round(value * 100)  # tenths of a watt, tenths of a volt
-        return replace(port, power_mw=milli) if name == "mtxrPOEPower" else replace(port, voltage_mv=milli)
+    if name in POWER_MW:
+        return replace(port, power_mw=round(value * POWER_MW[name]))
+    if name == "mtxrPOEVoltage":
+        return replace(port, voltage_mv=round(value * 100))
     if name in ("mtxrPOECurrent", "unpoller_device_port_poe_amperes"):
         return replace(port, current_ma=round(value))
-    if name == "unpoller_device_port_poe_watts":
-        return replace(port, power_mw=round(value * 1000))
     if name == "unpoller_device_port_poe_volts":
         return replace(port, voltage_mv=round(value * 1000))
     return port

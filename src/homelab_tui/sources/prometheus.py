@@ -4,18 +4,20 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeVar
 
 from homelab_tui.config.model import PrometheusConfig
 from homelab_tui.domain import cronjobs
-from homelab_tui.domain.curves import NodeCurves
+from homelab_tui.domain.curves import Curve, NodeCurves, PortSeries
 from homelab_tui.domain.errors import SourceError, SourceGarbled, SourceMissing, SourceRefused, SourceTimeout
 from homelab_tui.domain.jobs import Alert, AlertState, CronJobPast, CronJobSeries, JobSeries, MetricsSnapshot
 from homelab_tui.domain.nodes import NodeMetrics
-from homelab_tui.sources import kube_state_metrics, node_exporter, prometheus_answers, prometheus_ranges
+from homelab_tui.domain.poe import PoePort
+from homelab_tui.sources import kube_state_metrics, node_exporter, poe_ranges, prometheus_answers, prometheus_ranges
 from homelab_tui.sources.prometheus_answers import Sample
 from homelab_tui.sources.prometheus_http import PrometheusHttp, ServiceProxy
+from homelab_tui.sources.prometheus_ranges import Slots
 from homelab_tui.sources.threads import in_daemon_thread
 
 T = TypeVar("T")
@@ -146,20 +148,24 @@ class PrometheusSource:
 
     async def read_curves(self, instance: str, *, end: datetime, seconds: float, points: int) -> NodeCurves:
         """Temperature and power of one machine over the time that ends at `end`."""
-        step_s = seconds / points
-        # On the step's own grid, so that the same slots are asked for from one look to the next.
-        start = datetime.fromtimestamp((end.timestamp() // step_s - points + 1) * step_s, UTC)
-        form = {
-            "query": prometheus_ranges.query(instance),
-            "start": f"{start.timestamp():.3f}",
-            "end": f"{start.timestamp() + step_s * (points - 1):.3f}",
-            "step": f"{step_s:g}s",
-        }
-        body = await self._http.get("/api/v1/query_range", form)
-        witness = f"Prometheus {self.name}"
-        return await self._understood(
-            body, lambda answer: prometheus_ranges.curves(answer, start, step_s, points, witness)
-        )
+        slots = Slots.until(end, seconds, points)
+        body = await self._http.get("/api/v1/query_range", slots.form(prometheus_ranges.query(instance)))
+        return await self._understood(body, lambda answer: prometheus_ranges.curves(answer, slots, self._witness))
+
+    async def read_port_power(
+        self, port: PoePort, series: PortSeries, *, end: datetime, seconds: float, points: int
+    ) -> Curve | None:
+        """The watts of one port over the time that ends at `end`.
+
+        None: it has none of this port, or what it has may be another port's.
+        """
+        slots = Slots.until(end, seconds, points)
+        body = await self._http.get("/api/v1/query_range", slots.form(poe_ranges.query(port.ref, series)))
+        return await self._understood(body, lambda answer: poe_ranges.curve(answer, port, series, slots, self._witness))
+
+    @property
+    def _witness(self) -> str:
+        return f"Prometheus {self.name}"
 
     async def check(self) -> str:
         """Version text of the server."""

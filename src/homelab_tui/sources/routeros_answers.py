@@ -122,6 +122,7 @@ def _port(switch: str, one: PoeInterface, row: Object, live: Object, findings: l
     return PoePort(
         ref=PortRef(switch, 1, one.port),
         label=text(row.get("comment")) or one.name,
+        if_name=one.name,
         admin_on=None if one.mode is None else one.mode != "off",
         detection=detection,
         power_mw=scaled(live.get("poe-out-power"), 1000),

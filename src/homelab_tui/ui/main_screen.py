@@ -186,7 +186,7 @@ class MainScreen(FrameScreen):
 
     @work(group="details", exclusive=True, exit_on_error=False)
     async def _open_details(self, key: str) -> None:
-        """What is known of a row, kept up to date while it is read; a node's curves come as soon as they are there."""
+        """What is known of a row, kept up to date while it is read; curves come as soon as they are there."""
         lab = self.lab
         curves: list[NodeCurves] = []
 
@@ -209,10 +209,10 @@ class MainScreen(FrameScreen):
         screen = TextScreen(*found, again)
         await self.app.push_screen(screen)
         while screen.is_attached:
-            view = next((one for one in lab.store.state.node_views if f"node:{one.node.name}" == key), None)
-            if view is None:
+            drawn = await lab.memory.curves_for(lab.store.state, key)
+            if drawn is None:
                 return
-            curves[:] = [await lab.memory.curves(view)]
+            curves[:] = [drawn]
             if screen.is_attached:
                 screen.look_again()
             await asyncio.sleep(_CURVES_S)
