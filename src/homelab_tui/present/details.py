@@ -11,7 +11,8 @@ from homelab_tui.present.detail_lines import HEADING, Line
 from homelab_tui.present.documents import reading_health
 from homelab_tui.present.job_details import cronjob_lines, job_lines
 from homelab_tui.present.key_details import account_lines
-from homelab_tui.present.node_details import node_lines, port_lines
+from homelab_tui.present.node_details import node_lines
+from homelab_tui.present.port_details import port_lines
 from homelab_tui.present.switches import switch_lines
 from homelab_tui.present.table import printable
 from homelab_tui.present.unknown_keys import unknown_key_lines

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from homelab_tui.domain.curves import NodeCurves
-from homelab_tui.domain.lifecycles import end_of_life
 from homelab_tui.domain.node_findings import fleet, node_findings
 from homelab_tui.domain.nodes import NodeFacts, drift
-from homelab_tui.domain.poe import PoePort
 from homelab_tui.domain.power import NodePower, power_loss
 from homelab_tui.domain.state import LabState, NodeView
 from homelab_tui.domain.witnesses import EXPORTER, KUBERNETES, PROBE, passing
 from homelab_tui.present.detail_lines import HEADING, Line
 from homelab_tui.present.jobs import reason
+from homelab_tui.present.node_system import hardware_lines, system_lines
+from homelab_tui.present.port_details import curve_width, port_lines
 from homelab_tui.present.sparklines import curve_words
 from homelab_tui.present.times import age, local, since, size, watts
 from homelab_tui.present.witness_ages import witness_age_s
@@ -28,20 +28,15 @@ def node_lines(
     lines += [("Declared, and measured", HEADING), *_declared(view)]
     lines += [
         ("Temperature and power", HEADING),
-        *_power(view, now, curves or NodeCurves(), _curve_width(width), _second_hand(state, view)),
+        *_power(view, now, curves or NodeCurves(), curve_width(width), _second_hand(state, view)),
     ]
     lines += [("The port that feeds it", HEADING), *_port(view)]
     if view.facts:
-        lines += [("System", HEADING), *_system(view, view.facts, now, _second_hand(state, view))]
-        lines += [("Disks and network", HEADING), *_hardware(view.facts)]
+        lines += [("System", HEADING), *system_lines(view, view.facts, now, _second_hand(state, view))]
+        lines += [("Disks and network", HEADING), *hardware_lines(view.facts)]
     lines += [("Kubernetes", HEADING), *_kubernetes(view)]
     lines += [("Failed Jobs that ran here", HEADING), *_jobs(state, view)]
     return lines
-
-
-def _curve_width(width: int) -> int:
-    """What is left for a curve beside its label and its words, on a screen of `width`."""
-    return max(16, min(60, width - 62))
 
 
 def _head(state: LabState, view: NodeView, now: datetime) -> list[Line]:
@@ -158,103 +153,12 @@ def _port(view: NodeView) -> list[Line]:
     return [*lines, ("known", view.port_note)] if view.port_note else lines
 
 
-def port_lines(port: PoePort, curves: NodeCurves | None = None, width: int = 80) -> list[Line]:
-    """One PoE port. `curves`: what it gave, where that is not drawn elsewhere on the same screen."""
-    drawn = curve_words(curves.port_w, "W", _curve_width(width)) if curves and curves.port_w else None
-    return [
-        ("port", f"{port.ref}{f' ({port.label})' if port.label else ''}"),
-        ("admin", {True: "on", False: "off", None: None}[port.admin_on]),
-        ("detection", port.detection.value if port.detection else None),
-        ("class", _number(port.power_class)),
-        ("power", None if port.power_mw is None else watts(port.power_mw)),
-        *([("", drawn)] if drawn else []),
-        ("voltage", None if port.voltage_mv is None else f"{port.voltage_mv / 1000:.1f} V"),
-        ("current", None if port.current_ma is None else f"{port.current_ma} mA"),
-        ("counters", _counters(port)),
-        ("link", _link(port)),
-    ]
-
-
 def _second_hand(state: LabState, view: NodeView) -> Mapping[str, str]:
     """Field → who says so, of what is measured anew each time and our own probe did not tell."""
     probe = next((reading.value for name, reading in state.probes if name == view.node.name), None)
     told = passing(probe, view.metrics)
     own = {claim.field for claim in told if claim.witness == PROBE}
     return {claim.field: f"  (by {claim.witness})" for claim in told if claim.field not in own}
-
-
-def _system(view: NodeView, facts: NodeFacts, now: datetime, second_hand: Mapping[str, str]) -> list[Line]:
-    ended = end_of_life(facts.os_id, facts.os_version, now.date())
-    lines: list[Line] = [
-        ("os", f"{facts.os or '–'}{'  END OF LIFE' if ended else ''}{_said_by(view, 'os')}"),
-        ("kernel", f"{facts.kernel or '–'} {facts.arch or ''}".strip() + _said_by(view, "kernel")),
-        ("cpu", facts.cpu_model),
-        ("firmware", _firmware(facts)),
-        ("uptime", age(facts.uptime_s)),
-        ("load", None if facts.load1 is None else f"{facts.load1:.2f}{second_hand.get('load1', '')}"),
-        (
-            "memory used",
-            f"{size(facts.memory_used_bytes)} of {size(facts.memory_bytes)}{_said_by(view, 'memory_bytes')}",
-        ),
-        ("swap", _swap(facts)),
-        (
-            "root filesystem",
-            f"{size(facts.root_used_bytes)} of {size(facts.root_size_bytes)}{second_hand.get('root_used_bytes', '')}",
-        ),
-        ("clock", _clock(facts)),
-        ("updates", _updates(view, now)),
-        ("reboot required", {True: "yes", False: "no", None: None}[facts.reboot_required]),
-        ("failed units", None if facts.failed_units is None else ", ".join(facts.failed_units) or "none"),
-        ("machine-id", facts.machine_id),
-        ("boot-id", f"{facts.boot_id or '–'}{_said_by(view, 'boot_id')}"),
-    ]
-    return lines
-
-
-def _said_by(view: NodeView, field: str) -> str:
-    """Who says so, where it is more than one, or not the probe."""
-    names = [claim.witness for claim in view.claims if claim.field == field]
-    return "" if names in ([], [PROBE]) else f"  (by {', '.join(names)})"
-
-
-def _firmware(facts: NodeFacts) -> str | None:
-    if facts.bootloader_at is not None:
-        return f"boot loader of {facts.bootloader_at:%Y-%m-%d}"
-    if facts.bios is None:
-        return None
-    return f"BIOS {facts.bios}{f' of {facts.bios_date}' if facts.bios_date else ''}"
-
-
-def _swap(facts: NodeFacts) -> str | None:
-    if facts.swap_bytes is None:
-        return None
-    if not facts.swap_bytes:
-        return "none"
-    used = "" if facts.swap_used_bytes is None else f"{size(facts.swap_used_bytes)} of "
-    return f"{used}{size(facts.swap_bytes)}"
-
-
-def _updates(view: NodeView, now: datetime) -> str | None:
-    updates = view.updates
-    if updates is None:
-        return None
-    security = "" if updates.security is None else f", {updates.security} for security"
-    noted = f", noted {since(updates.as_of, now)} ago" if updates.as_of else ""
-    return f"{updates.count} wait{security}, by {updates.witness}{noted}"
-
-
-def _hardware(facts: NodeFacts) -> list[Line]:
-    lines: list[Line] = []
-    for disk in facts.disks:
-        wear = "" if disk.wear_percent is None else f", {disk.wear_percent} % of its life used"
-        reserve = "" if disk.reserve in (None, "normal") else f", spare blocks {disk.reserve}"
-        state = ", read-only" if disk.read_only else ""
-        what = f"{size(disk.size_bytes)} {disk.kind} {disk.model or ''}".strip()
-        lines.append((disk.name, f"{what}{wear}{reserve}{state}"))
-    for interface in facts.interfaces:
-        speed = f"{interface.speed_mbps} Mb/s" if interface.speed_mbps else "no link"
-        lines.append((interface.name, f"{interface.mac or '–'}  {speed}  {' '.join(interface.addresses)}".strip()))
-    return lines or [("", "not told")]
 
 
 def _kubernetes(view: NodeView) -> list[Line]:
@@ -281,12 +185,6 @@ def _number(value: int | None) -> str | None:
     return None if value is None else str(value)
 
 
-def _counters(port: PoePort) -> str | None:
-    """Those that the switch tells."""
-    counts = (("denied", port.denied_count), ("overload", port.overload_count), ("short", port.short_count))
-    return ", ".join(f"{word} {count}x" for word, count in counts if count is not None) or None
-
-
 def _size(value: int | None) -> str | None:
     return None if value is None else size(value)
 
@@ -302,19 +200,3 @@ def _memory(facts: NodeFacts | None) -> str | None:
         return None
     seen = _size(facts.memory_bytes)
     return f"{size(facts.board_memory_bytes)} on the board, {seen} for the kernel" if facts.board_memory_bytes else seen
-
-
-def _clock(facts: NodeFacts) -> str | None:
-    if facts.clock_skew_s is None and facts.clock_synchronised is None:
-        return None
-    synchronised = {True: "synchronised", False: "NOT synchronised", None: "not told whether synchronised"}
-    skew = ""
-    if facts.clock_skew_s is not None:
-        skew = "as here, " if abs(facts.clock_skew_s) < 1 else f"{facts.clock_skew_s:+.0f} s from here, "
-    return f"{skew}{synchronised[facts.clock_synchronised]}"
-
-
-def _link(port: PoePort) -> str | None:
-    if port.link_up is None:
-        return None
-    return f"up, {port.speed_mbps} Mb/s" if port.link_up and port.speed_mbps else ("up" if port.link_up else "down")
