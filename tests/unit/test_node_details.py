@@ -11,6 +11,7 @@ from homelab_tui.domain.jobs import Job, JobId, JobState
 from homelab_tui.domain.nodes import (
     Disk,
     Fan,
+    Interface,
     KubeNode,
     Node,
     NodeFacts,
@@ -20,7 +21,7 @@ from homelab_tui.domain.nodes import (
     PendingUpdates,
     PoeHat,
 )
-from homelab_tui.domain.poe import Detection, PoePort, PortRef
+from homelab_tui.domain.poe import Detection, PoePort, PortRef, SwitchReading
 from homelab_tui.domain.power import NodePower, PowerDay
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import ClusterJobs, JobsView, LabState, NodeView
@@ -70,6 +71,8 @@ STATE = LabState(
     node_views=(VIEW,),
     probes=(("rpi03", Reading(FACTS, NOW - timedelta(seconds=12))),),
     clusters=(("pi", Reading(ClusterJobs("pi"), NOW - timedelta(seconds=3))),),
+    reachability=(("rpi03", Reading(True, NOW - timedelta(seconds=2))),),
+    switches=(("sw1", Reading(SwitchReading("sw1", "snmp", ports=(PORT,)), NOW - timedelta(seconds=8))),),
     updates=(("rpi03", Reading(VIEW.updates, NOW - timedelta(minutes=20))),),
     jobs=JobsView(jobs=(Job(JobId("pi", "backup", "sd-1"), JobState.FAILED, node="rpi03", exit_code=137),)),
 )
@@ -87,7 +90,7 @@ def shown(state: LabState = STATE) -> str:
 def test_one_screen_joins_the_box_its_port_and_its_jobs() -> None:
     text = shown()
     for words in (
-        "probe 12s ago, Kubernetes 3s ago",
+        "p probe 12s ago, k Kubernetes 3s ago, s sw1 (snmp) 8s ago",
         "! kernel: probe says 5.19.0-1015-raspi, kubernetes says 5.19.0-1012-raspi",
         "4.0 GB  ≠  2.1 GB on the board",
         "▁▂█  48–62 °C in 1m30s, Prometheus pi",
@@ -102,7 +105,11 @@ def test_one_screen_joins_the_box_its_port_and_its_jobs() -> None:
         "(4m ago), 3 times since",
         "denied 2x",
         "Ubuntu 22.10  END OF LIFE",
-        "(by probe, kubernetes)",
+        "kernel          pk  5.19.0-1015-raspi",
+        "temperature     p   61.8 °C",
+        "mmcblk0         p   64.0 GB emmc x, 100 %",
+        "in, at the port s   6.4 W",
+        "detection       s   delivering",
         "boot loader of 2022-01-25",
         "40.0 MB of 100 MB",
         "NOT synchronised",
@@ -145,8 +152,8 @@ def documented(state: LabState) -> dict[str, Any]:
 def test_the_document_has_every_value_with_its_witness_and_age() -> None:
     node = documented(STATE)
     assert node["witnesses"]["kernel"] == [
-        {"witness": "probe", "value": "5.19.0-1015-raspi", "age_s": 12.0},
-        {"witness": "kubernetes", "value": "5.19.0-1012-raspi", "age_s": 3.0},
+        {"witness": "probe", "value": "5.19.0-1015-raspi", "read_at": "2026-11-23T06:29:48Z", "age_s": 12.0},
+        {"witness": "kubernetes", "value": "5.19.0-1012-raspi", "read_at": "2026-11-23T06:29:57Z", "age_s": 3.0},
     ]
     assert node["updates"] == {"count": 23, "security": 7, "witness": "apt", "age_s": 1200.0}
     assert node["energy"] == [{"day": "2026-11-23", "kwh": 0.031, "sampled_share": 0.7673, "witness": "switch"}]
@@ -164,14 +171,92 @@ def test_what_is_measured_anew_each_time_has_its_witnesses_too() -> None:
         machines=(("pi", Reading((metrics,), NOW - timedelta(seconds=5))),),
     )
     said = documented(state)["witnesses"]
-    assert said["load1"] == [{"witness": "node_exporter", "value": 0.5, "age_s": 5.0}]
-    assert said["temperature_c"] == [
-        {"witness": "probe", "value": 61.8, "age_s": 12.0},
-        {"witness": "node_exporter", "value": 60.0, "age_s": 5.0},
+    assert [(one["witness"], one["value"], one["age_s"]) for one in said["load1"]] == [("node_exporter", 0.5, 5.0)]
+    assert [(one["witness"], one["value"], one["age_s"]) for one in said["temperature_c"]] == [
+        ("probe", 61.8, 12.0),
+        ("node_exporter", 60.0, 5.0),
     ]
+    assert documented(state)["told_by"]["load1"]["witness"] == "node_exporter"
     text = shown(state)
-    assert "0.50  (by node_exporter)" in text
-    assert "61.8 °C\n" in text, "of what the probe itself told nothing more is said"
+    assert "p probe 12s ago, e node_exporter (Prometheus pi) 5s ago, k Kubernetes 3s ago" in text
+    assert "load            e   0.50" in text
+    assert "temperature     pe  61.8 °C" in text
+
+
+MADE = {
+    "name",
+    "host",
+    "state",
+    "why",
+    "declared",
+    "drift",
+    "findings",
+    "mapping",
+    "disagreements",
+    "told_by",
+    "witnesses",
+}
+"""Names of the document that nobody measured: configured, or concluded by us from what was."""
+OWN = {"ailments", "energy"}
+"""Lists whose entries have their own moments and witnesses."""
+FULL = replace(
+    FACTS,
+    hostname="rpi03",
+    arch="aarch64",
+    cpu_model="Cortex-A72",
+    cores=4,
+    threads=4,
+    memory_used_bytes=1,
+    root_size_bytes=2,
+    root_used_bytes=1,
+    interfaces=(Interface("eth0", "dc:a6:32:00:00:03"),),
+    bios="1",
+    bios_date="06/08/2022",
+    machine_id="m",
+    boot_id="b",
+    uptime_s=5.0,
+    load1=0.0,
+    virtualization="none",
+)
+
+
+def test_every_measured_value_of_the_document_has_its_witness_and_when_it_was_read() -> None:
+    full = replace(
+        STATE, node_views=(replace(VIEW, facts=FULL, reachable=True),), probes=(("rpi03", Reading(FULL, NOW)),)
+    )
+    node = documented(full)
+    told = node["told_by"]
+    measured = {name for name in node if name not in MADE | OWN}
+    assert measured == {*told}
+    assert [name for name in measured if node[name] is None] == []
+    assert told["cores"] == {"witness": "probe", "read_at": "2026-11-23T06:30:00Z", "age_s": 0.0}
+    assert told["poe"] == {"witness": "snmp", "read_at": "2026-11-23T06:29:52Z", "age_s": 8.0}
+    assert told["reachable"] == {"witness": "ssh", "read_at": "2026-11-23T06:29:58Z", "age_s": 2.0}
+    assert told["updates"] == {"witness": "apt", "read_at": "2026-11-23T06:10:00Z", "age_s": 1200.0}
+    assert told["usual_w"] == {"witness": "switch", "read_at": None, "age_s": None}
+
+
+def test_a_value_that_only_another_witness_has_is_told_by_it_and_not_by_the_probe() -> None:
+    metrics = NodeMetrics("10.0.0.3:9100", under_voltage=True, root_used_bytes=5)
+    facts = replace(FACTS, throttled=None)
+    shown_facts = replace(facts, throttled=("under-voltage",), root_used_bytes=5)
+    state = replace(
+        STATE,
+        node_views=(replace(VIEW, facts=shown_facts, metrics=metrics, metrics_from="pi", ailments=()),),
+        probes=(("rpi03", Reading(facts, NOW)),),
+        machines=(("pi", Reading((metrics,), NOW)),),
+    )
+    node = documented(state)
+    assert (node["throttled"], node["told_by"]["throttled"]["witness"]) == (["under-voltage"], "node_exporter")
+    assert node["told_by"]["disk_used_bytes"]["witness"] == "node_exporter"
+    assert node["witnesses"]["under_voltage"][0]["value"] is True
+
+
+def test_what_we_noted_ourselves_is_told_as_such() -> None:
+    facts = replace(FACTS, throttled=None)
+    state = replace(STATE, probes=(("rpi03", Reading(facts, NOW)),))
+    assert documented(state)["told_by"]["throttled"] == {"witness": "remembered", "read_at": None, "age_s": None}
+    assert "k Kubernetes 3s ago, r remembered" in shown(state)
 
 
 def test_an_unknown_value_is_null_and_never_nothing_or_zero() -> None:
@@ -179,7 +264,7 @@ def test_an_unknown_value_is_null_and_never_nothing_or_zero() -> None:
     node = documented(empty)
     for name in ("bios", "updates", "hat", "fan", "usual_w", "machine_id", "failed_units", "reboot_required"):
         assert node[name] is None, name
-    assert (node["energy"], node["witnesses"], node["disks"]) == ([], {}, [])
+    assert (node["energy"], node["witnesses"], node["told_by"], node["disks"]) == ([], {}, {}, [])
 
 
 def test_a_curve_keeps_its_gaps_its_peaks_and_its_width() -> None:

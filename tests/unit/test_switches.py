@@ -39,7 +39,7 @@ def test_room_is_said_or_not_told(told: SwitchReading, words: str | None) -> Non
 
 def test_every_supply_of_a_stack_has_a_line_and_oddities_come_last() -> None:
     told = reading(PseGroup(1, 370_000, 115_000, True, 80), PseGroup(2, None, None, False), findings=("odd",))
-    lines = dict(line for line in switch_lines(told) if isinstance(line[1], str))
+    lines = {line[0]: line[1] for line in switch_lines(told)}
     assert (lines["drawn"], lines["reserved by class"], lines["budget"]) == ("115.0 W", "60.0 W", "370.0 W")
     assert lines["group 1"] == "115.0 W drawn of 370.0 W, warns at 80 %"
     assert lines["group 2"] == "– drawn no budget told, OFF"

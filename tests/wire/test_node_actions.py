@@ -400,3 +400,7 @@ async def test_scripts_compare_twins_and_ask_for_updates(
         "node_exporter",
         "kubernetes",
     }
+    for node in found["nodes"]:
+        for name in ("model", "cores", "disks", "uptime_s", "poe", "kubernetes", "reachable", "updates", "swap_bytes"):
+            assert (node[name] is None) == (name not in node["told_by"]), (node["name"], name)
+    assert found["nodes"][4]["told_by"]["poe"]["witness"] == "snmp"

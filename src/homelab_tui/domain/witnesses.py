@@ -61,6 +61,10 @@ PASSING = ("load1", "temperature_c", "memory_used_bytes", "root_size_bytes", "ro
 """What differs from one moment to the next: no two witnesses can contradict each other in it."""
 
 
+UNDER_VOLTAGE = "under_voltage"
+"""The one of the firmware's complaints that node_exporter tells too, and of the present alone."""
+
+
 def passing(facts: NodeFacts | None, metrics: NodeMetrics | None) -> tuple[Claim, ...]:
     """Who tells what is measured anew each time, by field and in the order of trust; `facts` are the probe's own."""
     found = []
@@ -69,6 +73,10 @@ def passing(facts: NodeFacts | None, metrics: NodeMetrics | None) -> tuple[Claim
             value = getattr(told, field, None)
             if value is not None and math.isfinite(value):
                 found.append(Claim(field, witness, value))
+    if facts is not None and facts.throttled is not None:
+        found.append(Claim(UNDER_VOLTAGE, PROBE, "under-voltage" in facts.throttled))
+    if metrics is not None and metrics.under_voltage is not None:
+        found.append(Claim(UNDER_VOLTAGE, EXPORTER, metrics.under_voltage))
     return tuple(found)
 
 
@@ -82,7 +90,12 @@ def filled(facts: NodeFacts | None, metrics: NodeMetrics | None, kube: KubeNode 
     for claim in told:
         if getattr(known, claim.field) is None:
             missing.setdefault(claim.field, claim.value)
-    missing |= {claim.field: claim.value for claim in passing(None, metrics) if getattr(known, claim.field) is None}
+    for claim in passing(None, metrics):
+        if claim.field == UNDER_VOLTAGE:
+            if known.throttled is None:
+                missing["throttled"] = ("under-voltage",) if claim.value else ()
+        elif getattr(known, claim.field) is None:
+            missing[claim.field] = claim.value
     return replace(known, **missing) if missing else known  # type: ignore[arg-type]
 
 

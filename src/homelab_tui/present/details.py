@@ -1,5 +1,6 @@
 """The detail screens: everything that is known of one row, as label and value lines."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from rich.text import Text
@@ -78,17 +79,24 @@ def _node_of_job_lines(state: LabState, job: Job) -> list[Line]:
     return lines + (port_lines(view.port)[:5] if view.port else [])
 
 
-def _text(lines: list[Line]) -> Text:
-    """Labels in a column; foreign text is made visible, never markup."""
+def _text(lines: Sequence[Line]) -> Text:
+    """Labels in a column, who tells the values in a narrow one; foreign text is made visible, never markup."""
     text = Text()
-    width = min(26, max((len(label) for label, value in lines if value != HEADING), default=0))
-    for label, value in lines:
+    width = min(26, max((len(line[0]) for line in lines if line[1] != HEADING), default=0))
+    marks = max(len(_mark(line)) for line in lines) if lines else 0
+    for line in lines:
+        label, value = line[0], line[1]
         if value == HEADING:
             text.append(f"\n{printable(label)}\n", "bold")
         else:
-            text.append(f"{printable(label):<{width}}  ", "dim")
+            mark = f" {_mark(line):<{marks}}" if marks else ""
+            text.append(f"{printable(label):<{width}}{mark}  ", "dim")
             text.append(f"{printable(value) if value else '–'}\n")
     return text
+
+
+def _mark(line: Line) -> str:
+    return line[2] if len(line) == 3 else ""
 
 
 def _number(value: int | None) -> str | None:

@@ -6,16 +6,18 @@ from datetime import datetime
 from homelab_tui.domain.curves import NodeCurves
 from homelab_tui.domain.node_findings import fleet, node_findings
 from homelab_tui.domain.nodes import NodeFacts, drift
+from homelab_tui.domain.poe import SwitchReading
 from homelab_tui.domain.power import NodePower, power_loss
+from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import LabState, NodeView
-from homelab_tui.domain.witnesses import EXPORTER, KUBERNETES, PROBE, passing
+from homelab_tui.domain.witnesses import EXPORTER, KUBERNETES, PROBE
 from homelab_tui.present.detail_lines import HEADING, Line
 from homelab_tui.present.jobs import reason
 from homelab_tui.present.node_system import hardware_lines, system_lines
 from homelab_tui.present.port_details import curve_width, port_lines
 from homelab_tui.present.sparklines import curve_words
 from homelab_tui.present.times import age, local, since, size, watts
-from homelab_tui.present.witness_ages import witness_age_s
+from homelab_tui.present.told_by import MARKS, REMEMBERED, marks_of, read_at
 
 _DAYS_SHOWN = 7
 
@@ -24,34 +26,40 @@ def node_lines(
     state: LabState, view: NodeView, now: datetime, curves: NodeCurves | None = None, width: int = 80
 ) -> list[Line]:
     """Everything that is known of one node. `width`: terminal cells of the screen, which the curves make use of."""
-    lines = [*_head(state, view, now), *_findings(view, state, now)]
-    lines += [("Declared, and measured", HEADING), *_declared(view)]
+    marks = marks_of(state, view)
+    lines = [*_head(state, view, now, marks), *_findings(view, state, now)]
+    lines += [("Declared, and measured", HEADING), *_declared(view, marks)]
     lines += [
         ("Temperature and power", HEADING),
-        *_power(view, now, curves or NodeCurves(), curve_width(width), _second_hand(state, view)),
+        *_power(view, now, curves or NodeCurves(), curve_width(width), marks),
     ]
     lines += [("The port that feeds it", HEADING), *_port(view)]
     if view.facts:
-        lines += [("System", HEADING), *system_lines(view, view.facts, now, _second_hand(state, view))]
-        lines += [("Disks and network", HEADING), *hardware_lines(view.facts)]
+        lines += [("System", HEADING), *system_lines(view, view.facts, now, marks)]
+        lines += [("Disks and network", HEADING), *hardware_lines(view.facts, marks)]
     lines += [("Kubernetes", HEADING), *_kubernetes(view)]
     lines += [("Failed Jobs that ran here", HEADING), *_jobs(state, view)]
     return lines
 
 
-def _head(state: LabState, view: NodeView, now: datetime) -> list[Line]:
+def _head(state: LabState, view: NodeView, now: datetime, marks: Mapping[str, str]) -> list[Line]:
     node = view.node
     reading = next((reading for name, reading in state.probes if name == node.name), None)
+    used = "".join(marks.values())
     spoken = [
-        f"{words} {age(seconds)} ago"
+        f"{MARKS[witness]} {words}{'' if at is None else f' {since(at, now)} ago'}"
         for witness, words in (
             (PROBE, "probe"),
             (EXPORTER, f"node_exporter (Prometheus {view.metrics_from})"),
             (KUBERNETES, "Kubernetes"),
+            (REMEMBERED, "remembered"),
         )
-        if (seconds := witness_age_s(state, view, witness, now)) is not None
-        and (witness == PROBE or any(claim.witness == witness for claim in view.claims))
+        if (at := read_at(state, view, witness)) is not None or MARKS[witness] in used
+        if witness == PROBE or MARKS[witness] in used
     ]
+    switch = _switch_reading(state, view)
+    if switch and switch.value and switch.taken_at:
+        spoken.append(f"s {switch.value.name} ({switch.value.source}) {since(switch.taken_at, now)} ago")
     lines: list[Line] = [
         ("state", view.state.value + (f": {view.why}" if view.why else "")),
         ("address", f"{node.host}{f' port {node.port}' if node.port else ''}{f' as {node.user}' if node.user else ''}"),
@@ -68,7 +76,7 @@ def _findings(view: NodeView, state: LabState, now: datetime) -> list[Line]:
     return [("Findings", HEADING), *(("", one) for one in said)] if said else []
 
 
-def _declared(view: NodeView) -> list[Line]:
+def _declared(view: NodeView, marks: Mapping[str, str]) -> list[Line]:
     facts, spec = view.facts, view.node.spec
     away = {one.field for one in drift(spec, facts)} if facts else set()
     lines: list[Line] = []
@@ -80,25 +88,27 @@ def _declared(view: NodeView) -> list[Line]:
         ("os", "os", spec.os, facts.os if facts else None),
     ):
         mark = "≠" if field in away else "|"
-        lines.append((label, f"{declared or '–'}  {mark}  {measured or '–'}"))
+        told = marks.get("disks" if field == "disk_bytes" else field, "")
+        lines.append((label, f"{declared or '–'}  {mark}  {measured or '–'}", told))
     return lines
 
 
-def _power(view: NodeView, now: datetime, curves: NodeCurves, width: int, second_hand: Mapping[str, str]) -> list[Line]:
+def _power(view: NodeView, now: datetime, curves: NodeCurves, width: int, marks: Mapping[str, str]) -> list[Line]:
     facts, port, power = view.facts, view.port, view.power
     heat = facts.temperature_c if facts else None
-    told = second_hand.get("temperature_c", "")
-    lines: list[Line] = [("temperature", None if heat is None else f"{heat:.1f} °C{told}")]
+    lines: list[Line] = [
+        ("temperature", None if heat is None else f"{heat:.1f} °C", marks.get("temperature_c", "")),
+    ]
     if curves.temperature_c:
         lines.append(("", curve_words(curves.temperature_c, "°C", width, digits=0)))
     if port is not None:
-        lines.append(("in, at the port", watts(port.power_mw)))
+        lines.append(("in, at the port", watts(port.power_mw), "s"))
         if curves.port_w:
             lines.append(("", curve_words(curves.port_w, "W", width)))
     hat = facts.hat if facts else None
     if hat is not None:
         current = "–" if hat.current_ma is None else f"{watts(hat.power_mw)}, {hat.current_ma} mA"
-        lines.append(("out, at 5 V", current))
+        lines.append(("out, at 5 V", current, marks.get("hat", "")))
         if curves.hat_w:
             lines.append(("", curve_words(curves.hat_w, "W", width)))
         loss = power_loss(port.power_mw if port else None, hat.power_mw)
@@ -109,11 +119,14 @@ def _power(view: NodeView, now: datetime, curves: NodeCurves, width: int, second
     if hat is not None:
         made = " ".join(word for word in (hat.vendor, hat.product, hat.version) if word)
         granted = f", {hat.granted} granted" if hat.granted else ""
-        lines.append(("PoE HAT", f"{made or 'unnamed'}{granted}, health {hat.health or 'not told'}"))
+        lines.append(
+            ("PoE HAT", f"{made or 'unnamed'}{granted}, health {hat.health or 'not told'}", marks.get("hat", ""))
+        )
     if facts and facts.fan is not None:
-        lines.append(("fan", _fan(facts)))
+        lines.append(("fan", _fan(facts), marks.get("fan", "")))
     if facts and facts.throttled is not None:
-        lines.append(("throttled", ", ".join(facts.throttled) or "no, and not since it booted"))
+        words = ", ".join(facts.throttled) or "no, and not since it booted"
+        lines.append(("throttled", words, marks.get("throttled", "")))
     for one in view.ailments:
         times = f", {one.times} times since {local(one.first_at)}" if one.times > 1 else ""
         lines.append(("", f"{one.flag} last began {local(one.last_at)} ({since(one.last_at, now)} ago){times}"))
@@ -149,16 +162,14 @@ def _fan(facts: NodeFacts) -> str | None:
 def _port(view: NodeView) -> list[Line]:
     if view.port is None:
         return [("port", str(view.node.poe) if view.node.poe else "none that is known")]
-    lines = port_lines(view.port)
+    lines: list[Line] = [(line[0], line[1], "s" if line[1] else "") for line in port_lines(view.port)]
     return [*lines, ("known", view.port_note)] if view.port_note else lines
 
 
-def _second_hand(state: LabState, view: NodeView) -> Mapping[str, str]:
-    """Field → who says so, of what is measured anew each time and our own probe did not tell."""
-    probe = next((reading.value for name, reading in state.probes if name == view.node.name), None)
-    told = passing(probe, view.metrics)
-    own = {claim.field for claim in told if claim.witness == PROBE}
-    return {claim.field: f"  (by {claim.witness})" for claim in told if claim.field not in own}
+def _switch_reading(state: LabState, view: NodeView) -> Reading[SwitchReading] | None:
+    """What the switch said last that feeds it."""
+    name = view.port.ref.switch if view.port else None
+    return next((reading for each, reading in state.switches if each == name), None)
 
 
 def _kubernetes(view: NodeView) -> list[Line]:

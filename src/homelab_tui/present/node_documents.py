@@ -8,7 +8,7 @@ from homelab_tui.domain.power import NodePower, power_loss
 from homelab_tui.domain.state import LabState, NodeView
 from homelab_tui.domain.witnesses import passing
 from homelab_tui.present.times import rfc3339
-from homelab_tui.present.witness_ages import witness_age_s
+from homelab_tui.present.told_by import age_s, read_at, told_by
 
 Document = dict[str, object]
 
@@ -64,6 +64,13 @@ def more_of_node(state: LabState, view: NodeView, now: datetime) -> Document:
         ],
         "usual_w": _watts(view.power.usual_mw) if view.power else None,
         "energy": _energy(view.power),
+        "root_size_bytes": facts.root_size_bytes,
+        "hostname": facts.hostname or None,
+        "os_id": facts.os_id or None,
+        "os_version": facts.os_version or None,
+        "board_memory_bytes": facts.board_memory_bytes,
+        "virtualization": facts.virtualization or None,
+        "told_by": told_by(state, view, now),
         "witnesses": _witnesses(state, view, now),
         "disagreements": list(view.disagreements),
     }
@@ -98,7 +105,7 @@ def _updates(state: LabState, view: NodeView, now: datetime) -> Document | None:
         "count": updates.count,
         "security": updates.security,
         "witness": updates.witness,
-        "age_s": None if as_of is None else round(max(0.0, (now - as_of).total_seconds()), 1),
+        "age_s": age_s(as_of, now),
     }
 
 
@@ -116,16 +123,19 @@ def _energy(power: NodePower | None) -> list[Document]:
 
 
 def _witnesses(state: LabState, view: NodeView, now: datetime) -> Document:
-    """Field → who says what, in the order of trust, and how old that is."""
-    found: dict[str, object] = {}
+    """Field → who says what, in the order of trust, and how old that is: what may be told by more than the probe."""
+    found: dict[str, list[Document]] = {}
     probe = next((reading.value for name, reading in state.probes if name == view.node.name), None)
     for claim in (*view.claims, *passing(probe, view.metrics)):
-        age_s = witness_age_s(state, view, claim.witness, now)
-        said = {"witness": claim.witness, "value": claim.value, "age_s": None if age_s is None else round(age_s, 1)}
-        already = found.setdefault(claim.field, [])
-        if isinstance(already, list):
-            already.append(said)
-    return found
+        at = read_at(state, view, claim.witness)
+        said: Document = {
+            "witness": claim.witness,
+            "value": claim.value,
+            "read_at": rfc3339(at),
+            "age_s": age_s(at, now),
+        }
+        found.setdefault(claim.field, []).append(said)
+    return dict(found)
 
 
 def _watts(milliwatts: int | None) -> float | None:

@@ -6,59 +6,52 @@ from datetime import datetime
 from homelab_tui.domain.lifecycles import end_of_life
 from homelab_tui.domain.nodes import NodeFacts
 from homelab_tui.domain.state import NodeView
-from homelab_tui.domain.witnesses import PROBE
 from homelab_tui.present.detail_lines import Line
 from homelab_tui.present.times import age, since, size
 
 
-def system_lines(view: NodeView, facts: NodeFacts, now: datetime, second_hand: Mapping[str, str]) -> list[Line]:
-    """System, firmware, what it uses and what it waits for."""
+def system_lines(view: NodeView, facts: NodeFacts, now: datetime, marks: Mapping[str, str]) -> list[Line]:
+    """System, firmware, what it uses and what it waits for. `marks`: field → who tells it."""
     ended = end_of_life(facts.os_id, facts.os_version, now.date())
-    lines: list[Line] = [
-        ("os", f"{facts.os or '–'}{'  END OF LIFE' if ended else ''}{_said_by(view, 'os')}"),
-        ("kernel", f"{facts.kernel or '–'} {facts.arch or ''}".strip() + _said_by(view, "kernel")),
-        ("cpu", facts.cpu_model),
-        ("firmware", _firmware(facts)),
-        ("uptime", age(facts.uptime_s)),
-        ("load", None if facts.load1 is None else f"{facts.load1:.2f}{second_hand.get('load1', '')}"),
+    kernel = f"{facts.kernel or ''} {facts.arch or ''}".strip()
+    lines: list[tuple[str, str | None, str]] = [
+        ("os", f"{facts.os or '–'}{'  END OF LIFE' if ended else ''}", "os"),
+        ("kernel", kernel, "kernel"),
+        ("cpu", facts.cpu_model, "cpu_model"),
+        ("firmware", _firmware(facts), "bios" if facts.bootloader_at is None else "bootloader_at"),
+        ("uptime", age(facts.uptime_s), "uptime_s"),
+        ("load", None if facts.load1 is None else f"{facts.load1:.2f}", "load1"),
+        ("memory used", f"{size(facts.memory_used_bytes)} of {size(facts.memory_bytes)}", "memory_used_bytes"),
+        ("swap", _swap(facts), "swap_bytes"),
+        ("root filesystem", f"{size(facts.root_used_bytes)} of {size(facts.root_size_bytes)}", "root_used_bytes"),
+        ("clock", _clock(facts), "clock_skew_s" if "clock_skew_s" in marks else "clock_synchronised"),
+        ("updates", _updates(view, now), ""),
+        ("reboot required", {True: "yes", False: "no", None: None}[facts.reboot_required], "reboot_required"),
         (
-            "memory used",
-            f"{size(facts.memory_used_bytes)} of {size(facts.memory_bytes)}{_said_by(view, 'memory_bytes')}",
+            "failed units",
+            None if facts.failed_units is None else ", ".join(facts.failed_units) or "none",
+            "failed_units",
         ),
-        ("swap", _swap(facts)),
-        (
-            "root filesystem",
-            f"{size(facts.root_used_bytes)} of {size(facts.root_size_bytes)}{second_hand.get('root_used_bytes', '')}",
-        ),
-        ("clock", _clock(facts)),
-        ("updates", _updates(view, now)),
-        ("reboot required", {True: "yes", False: "no", None: None}[facts.reboot_required]),
-        ("failed units", None if facts.failed_units is None else ", ".join(facts.failed_units) or "none"),
-        ("machine-id", facts.machine_id),
-        ("boot-id", f"{facts.boot_id or '–'}{_said_by(view, 'boot_id')}"),
+        ("machine-id", facts.machine_id, "machine_id"),
+        ("boot-id", facts.boot_id, "boot_id"),
     ]
-    return lines
+    return [(label, value, marks.get(field, "")) for label, value, field in lines]
 
 
-def hardware_lines(facts: NodeFacts) -> list[Line]:
-    """Disks and network interfaces."""
+def hardware_lines(facts: NodeFacts, marks: Mapping[str, str]) -> list[Line]:
+    """Disks and network interfaces. `marks`: field → who tells it."""
     lines: list[Line] = []
     for disk in facts.disks:
         wear = "" if disk.wear_percent is None else f", {disk.wear_percent} % of its life used"
         reserve = "" if disk.reserve in (None, "normal") else f", spare blocks {disk.reserve}"
         state = ", read-only" if disk.read_only else ""
         what = f"{size(disk.size_bytes)} {disk.kind} {disk.model or ''}".strip()
-        lines.append((disk.name, f"{what}{wear}{reserve}{state}"))
+        lines.append((disk.name, f"{what}{wear}{reserve}{state}", marks.get("disks", "")))
     for interface in facts.interfaces:
         speed = f"{interface.speed_mbps} Mb/s" if interface.speed_mbps else "no link"
-        lines.append((interface.name, f"{interface.mac or '–'}  {speed}  {' '.join(interface.addresses)}".strip()))
+        words = f"{interface.mac or '–'}  {speed}  {' '.join(interface.addresses)}".strip()
+        lines.append((interface.name, words, marks.get("interfaces", "")))
     return lines or [("", "not told")]
-
-
-def _said_by(view: NodeView, field: str) -> str:
-    """Who says so, where it is more than one, or not the probe."""
-    names = [claim.witness for claim in view.claims if claim.field == field]
-    return "" if names in ([], [PROBE]) else f"  (by {', '.join(names)})"
 
 
 def _firmware(facts: NodeFacts) -> str | None:
