@@ -1,7 +1,7 @@
 """The rows that all witnesses give together. A poll changes one of a thousand nodes: the others stay as they are."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -206,6 +206,26 @@ class _Named:
     kube: KubeNode | None
 
 
+class _Owners:
+    """Which box shows an id that only one can have."""
+
+    def __init__(self, facts_of: Mapping[str, NodeFacts | None], kube_nodes: Iterable[KubeNode]) -> None:
+        """A machine-id that several boxes or several objects have is on a cloned card: it is nobody's."""
+        self.cloned = cloned_machine_ids((*facts_of.values(), *kube_nodes))
+        self.boots: dict[str, str] = {}
+        self.machines: dict[str, str] = {}
+        for name, facts in facts_of.items():
+            if facts is not None and facts.boot_id:
+                self.boots[facts.boot_id] = name
+            if facts is not None and facts.machine_id and facts.machine_id not in self.cloned:
+                self.machines[facts.machine_id] = name
+
+    def may_be(self, kube: KubeNode, node: Node) -> bool:
+        """Whether an object is not another box's: by the boot that it tells, else by its machine-id."""
+        owner = self.boots.get(kube.boot_id or "") or self.machines.get(kube.machine_id or "")
+        return owner in (None, node.name)
+
+
 class _KubeNodes:
     """The clusters' objects for every node."""
 
@@ -217,23 +237,16 @@ class _KubeNodes:
     def of(self, state: LabState, facts_of: Mapping[str, NodeFacts | None]) -> Mapping[str, KubeNode | None]:
         """Node → its object, if exactly one may be it."""
         kube_nodes = [reading.value.nodes for _, reading in state.clusters if reading.value]
-        cloned = cloned_machine_ids(tuple(facts_of.values()))
-        owner_of = {
-            f.machine_id: name for name, f in facts_of.items() if f and f.machine_id and f.machine_id not in cloned
-        }
-        inputs = (state.nodes, kube_nodes, cloned, owner_of)
+        owners = _Owners(facts_of, (kube for nodes in kube_nodes for kube in nodes))
+        inputs = (state.nodes, kube_nodes, owners.cloned, owners.boots, owners.machines)
         if inputs != self._inputs:
             self._inputs, self._index, self._found = inputs, _index(kube_nodes), {}
         for node in state.nodes if self._index else ():
             facts = facts_of[node.name]
             known = self._found.get(node.name)
             if known is None or known.facts is not facts:
-                mine = [
-                    kube
-                    for kube in _candidates(node, facts, self._index)
-                    if owner_of.get(kube.machine_id or "", node.name) == node.name
-                ]
-                self._found[node.name] = _Named(facts, kube_node_of(node, facts, mine, cloned))
+                mine = [kube for kube in _candidates(node, facts, self._index) if owners.may_be(kube, node)]
+                self._found[node.name] = _Named(facts, kube_node_of(node, facts, mine, owners.cloned))
         return {node.name: self._found[node.name].kube if self._index else None for node in state.nodes}
 
 

@@ -1,7 +1,7 @@
 """Nodes: which one a person means, and which object of a cluster is theirs."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from homelab_tui.domain.errors import UsageError
@@ -18,10 +18,11 @@ def find_node(nodes: Sequence[Node], name: str) -> Node:
     return replace(node, user=user, other_account=user != node.user) if at else node
 
 
-def cloned_machine_ids(facts: Sequence[NodeFacts | None]) -> frozenset[str]:
-    """The machine-ids that more than one box has: copied SD cards. They identify nobody."""
-    counted = Counter(each.machine_id for each in facts if each is not None and each.machine_id)
-    return frozenset(machine_id for machine_id, count in counted.items() if count > 1)
+def cloned_machine_ids(told: Iterable[NodeFacts | KubeNode | None]) -> frozenset[str]:
+    """The machine-ids that more than one box, or more than one object of a cluster, has: copied SD cards. They identify
+    nobody."""
+    counted = Counter((type(each), each.machine_id) for each in told if each is not None and each.machine_id)
+    return frozenset(machine_id for (_, machine_id), count in counted.items() if machine_id and count > 1)
 
 
 def kube_node_of(
