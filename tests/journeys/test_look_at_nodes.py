@@ -26,10 +26,11 @@ async def test_an_open_detail_screen_draws_curves_and_follows_the_node(
         screen.lab.memory.sample(screen.lab.store.state)
         await screen.press("enter")
         await screen.until_dialog("TextScreen")
-        await until(lambda: "this session" in text(screen) or "Prometheus pi" in text(screen), 20)
+        await until(lambda: re.search(r"°C in 2h, Prometheus pi", text(screen)), 20)
+        assert re.search(r"in, at the port [^\n]+\n[^\n]+W in 2h, Prometheus pi", text(screen))
         lab.world.switch.ports[3].base_power_mw = 25_000
         screen.lab.wake()
-        await until(lambda: re.search(r"in, at the port +2\d\.\d W", text(screen)), 40)
+        await until(lambda: re.search(r"in, at the port +s +2\d\.\d W", text(screen)), 40)
         await screen.press("escape")
         await until(lambda: not screen.dialog)
 
