@@ -221,6 +221,18 @@ async def test_a_row_wider_than_the_sample_widens_its_column_when_it_is_drawn() 
         await until(pilot, lambda: "a much longer state than any other" in "".join(lines(app.table)))
 
 
+async def test_of_sixty_rows_that_changed_at_once_every_one_is_measured() -> None:
+    many = nodes(*range(2000))
+    async with shown(many) as (app, pilot):
+        assert "STATE  " in lines(app.table)[0]
+        for number in range(0, 1980, 33):
+            many[number] = node(number, "Pending")
+        many[1981] = node(1981, "a much longer state")  # far below the screen, and in no sample
+        app.table.set_rows(many)
+        await settled(pilot)
+        assert lines(app.table)[0].index("AGE") > len("   node-1999  a much longer state")
+
+
 async def test_theme_colours_are_used_and_dropped_with_the_theme() -> None:
     rows = [node(1), node(2, "Down", "error"), node(3, "Old", "warning", dim=True)]
     async with shown(rows) as (app, pilot):

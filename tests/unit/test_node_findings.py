@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from homelab_tui.domain.lifecycles import end_of_life
-from homelab_tui.domain.node_findings import Findings, fleet, node_findings
+from homelab_tui.domain.node_findings import Findings, KeptFleet, fleet, node_findings
 from homelab_tui.domain.nodes import Disk, Interface, KubeNode, Node, NodeFacts, PoeHat
 from homelab_tui.domain.poe import PoePort, PortRef
 from homelab_tui.domain.state import LabState, NodeView
@@ -145,3 +145,16 @@ def test_findings_and_the_way_a_port_was_found_are_shown_and_told() -> None:
     assert isinstance(document, list)
     assert document[0]["mapping"] == "by its MAC address"
     assert document[0]["findings"] == ["ubuntu 22.10 gets no updates since 2023-07-20"]
+
+
+def test_the_fleet_is_gathered_anew_only_when_a_node_shows_something_else_of_itself() -> None:
+    kept, views = KeptFleet(), (pi("rpi1", load1=0.1), pi("rpi2"))
+    before = kept.of(views)
+    assert kept.of((pi("rpi1", load1=2.5), views[1])) is before, "load is nothing that twins are compared by"
+    newer = kept.of((pi("rpi1", kernel="6.9.0-1-raspi"), views[1]))
+    assert newer is not before
+    assert newer == fleet((pi("rpi1", kernel="6.9.0-1-raspi"), views[1]))
+    assert kept.of(views[:1]) == fleet(views[:1])
+    assert kept.of((views[0], NodeView(Node("rpi2", "rpi2")))) == fleet(views[:1])
+    cloned = (views[0], pi("rpi2", machine_id="rpi1" * 8))
+    assert kept.of(cloned).machine_ids == {"rpi1" * 8: ["rpi1", "rpi2"]}

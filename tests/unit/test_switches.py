@@ -6,12 +6,11 @@ import pytest
 
 from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.operations import Operation, OperationState
-from homelab_tui.domain.poe import Detection, PoePort, PortRef, PseGroup, SwitchReading
+from homelab_tui.domain.poe import Detection, PoePort, PortRef, PseGroup, SwitchReading, has_room
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import LabState, NodeView
 from homelab_tui.present import nodes
 from homelab_tui.present.details import details
-from homelab_tui.present.kept_rows import KeptRows
 from homelab_tui.present.switches import room_words, switch_lines
 from homelab_tui.present.table import Row
 from tests.fakes import START
@@ -34,7 +33,7 @@ def reading(*groups: PseGroup, findings: tuple[str, ...] = ()) -> SwitchReading:
     ],
 )
 def test_room_is_said_or_not_told(told: SwitchReading, words: str | None) -> None:
-    assert room_words(told) == words
+    assert room_words(has_room(told)) == words
 
 
 def test_every_supply_of_a_stack_has_a_line_and_oddities_come_last() -> None:
@@ -79,7 +78,7 @@ def test_watts_without_a_status_are_shown_as_watts() -> None:
 
 
 def test_what_changed_alone_is_drawn_anew() -> None:
-    kept = KeptRows()
+    kept = nodes.KeptNodeRows()
     told = reading(PseGroup(1, 60_000), PseGroup(2, 60_000))
 
     def drawn(value: SwitchReading, busy: str | None = None) -> dict[str, Row]:

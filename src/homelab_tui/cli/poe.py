@@ -8,7 +8,7 @@ from homelab_tui.cli.output import print_json, print_results, print_table, tell
 from homelab_tui.cli.session import run_with_lab
 from homelab_tui.domain.errors import UsageError
 from homelab_tui.domain.operations import Result
-from homelab_tui.domain.poe import PoePort, budget_mw, drawn_mw, reserved_mw
+from homelab_tui.domain.poe import PoePort, budget_mw, drawn_mw, has_room, reserved_mw
 from homelab_tui.domain.state import LabState
 from homelab_tui.engine.lab import Lab
 from homelab_tui.engine.poe import PortTarget, find_port
@@ -41,7 +41,7 @@ def _print(state: LabState) -> None:
         value = reading.value
         drawn, reserved, budget = drawn_mw(value), reserved_mw(value), budget_mw(value)
         words = [f"{watts(drawn)} drawn", f"{watts(reserved)} reserved by class", f"of {watts(budget)}"]
-        words += [room for room in (room_words(value),) if room]
+        words += [room for room in (room_words(has_room(value)),) if room]
         if (drawn, reserved, budget) != (None, None, None):
             tell(f"{name}: {', '.join(words)}")
         for finding in value.findings:

@@ -74,6 +74,30 @@ def fleet(views: Sequence[NodeView]) -> Fleet:
     return found
 
 
+class KeptFleet:
+    """The fleet of a screen that is drawn again and again: gathered anew when a node shows something else of itself."""
+
+    def __init__(self) -> None:
+        self._views: Sequence[NodeView] = ()
+        self._fleet = Fleet()
+
+    def of(self, views: Sequence[NodeView]) -> Fleet:
+        """All nodes together; the same object as long as it would say the same."""
+        before, self._views = self._views, views
+        if len(before) != len(views) or any(
+            old is not new and _shown(old) != _shown(new) for old, new in zip(before, views, strict=True)
+        ):
+            self._fleet = fleet(views)
+        return self._fleet
+
+
+def _shown(view: NodeView) -> tuple[object, ...]:
+    """What a fleet knows of one node."""
+    facts, kube = view.facts, view.kubernetes
+    box = facts and (facts.machine_id, facts.kernel, *_twins(facts), facts.bootloader_at, facts.bios_date)
+    return view.node.name, kube and (kube.cluster, kube.kubelet), box
+
+
 def node_findings(view: NodeView, among: Fleet, today: date) -> Findings:
     """What to say about one node. Of a node of which nothing is known its cable alone may be."""
     facts = view.facts

@@ -237,6 +237,8 @@ class _KubeNodes:
     def of(self, state: LabState, facts_of: Mapping[str, NodeFacts | None]) -> Mapping[str, KubeNode | None]:
         """Node → its object, if exactly one may be it."""
         kube_nodes = [reading.value.nodes for _, reading in state.clusters if reading.value]
+        if not any(kube_nodes):
+            return dict.fromkeys(facts_of)
         owners = _Owners(facts_of, (kube for nodes in kube_nodes for kube in nodes))
         inputs = (state.nodes, kube_nodes, owners.cloned, owners.boots, owners.machines)
         if inputs != self._inputs:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from homelab_tui.domain.node_findings import Findings, fleet, node_findings
+from homelab_tui.domain.node_findings import Findings, KeptFleet, node_findings
 from homelab_tui.domain.nodes import KubeNode, NodeState, drift
 from homelab_tui.domain.poe import PoePort, SwitchReading, budget_mw, drawn_mw, has_room, reserved_mw
 from homelab_tui.domain.reading import Health, HealthState
@@ -34,13 +34,21 @@ COLUMNS = (
 _BLANK = Cell("", sort="")
 
 
-def rows(state: LabState, now: datetime, kept: KeptRows | None = None) -> tuple[Row, ...]:
+class KeptNodeRows(KeptRows):
+    """What a screen keeps of the rows it made before, and of what the nodes are together."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fleet = KeptFleet()
+
+
+def rows(state: LabState, now: datetime, kept: KeptNodeRows | None = None) -> tuple[Row, ...]:
     """Nodes in the configuration's order, then each switch with its ports below it.
 
     `kept`: what a screen keeps of the rows it made before.
     """
-    kept = kept or KeptRows()
-    among = fleet(state.node_views)
+    kept = kept or KeptNodeRows()
+    among = kept.fleet.of(state.node_views)
     today = now.date()
     busy = {operation.target for operation in state.operations}
     kept.begin((among, today), busy)
@@ -57,7 +65,8 @@ def rows(state: LabState, now: datetime, kept: KeptRows | None = None) -> tuple[
     feeds = {view.port.ref: view for view in state.node_views if view.port}
     for name, reading in state.switches:
         word = reading_health(reading, now)
-        found.append(_switch_row(name, reading.value, word))
+        key, told = f"switch:{name}", (reading.value, word.state, word.problem)
+        found.append(kept.row(key, told) or kept.keep(key, told, _switch_row(name, reading.value, word)))
         dim = word.state is not HealthState.OK
         for port in reading.value.ports if reading.value else ():
             fed = feeds.get(port.ref)
@@ -157,28 +166,28 @@ def _switch_row(name: str, value: SwitchReading | None, word: Health) -> Row:
             Cell(word.problem or "", "warning"),
         )
         return Row(key=f"switch:{name}", cells=cells, dim=True, selectable=False)
-    budget, drawn, reserved = budget_mw(value), drawn_mw(value), reserved_mw(value)
+    budget, drawn, reserved, room = budget_mw(value), drawn_mw(value), reserved_mw(value), has_room(value)
     style = "warning" if budget and reserved and reserved > budget else ""
     text = watts(drawn) if budget is None else f"{watts(drawn).removesuffix(' W')} of {watts(budget)}"
     cells = (
         Cell(name, "accent"),
         Cell(budget_bar(drawn, reserved, budget), style),
         Cell(text),
-        Cell(_reserved(value, reserved), style),
+        Cell(_reserved(room, reserved), style),
         *[_BLANK] * 9,
-        Cell(word.problem or "; ".join(value.findings), "warning") if word.problem or value.findings else _room(value),
+        Cell(word.problem or "; ".join(value.findings), "warning") if word.problem or value.findings else _room(room),
     )
     return Row(key=f"switch:{name}", cells=cells, dim=word.state is not HealthState.OK, selectable=False)
 
 
-def _reserved(value: SwitchReading, reserved: int | None) -> str:
+def _reserved(fits: bool | None, reserved: int | None) -> str:
     """`+1 HAT, 45.4 W reserved`: the note says it in words, and is not seen on a narrow screen."""
-    room = {True: "+1 HAT", False: "full", None: ""}[has_room(value)]
+    room = {True: "+1 HAT", False: "full", None: ""}[fits]
     return ", ".join(word for word in (room, f"{watts(reserved)} reserved" if reserved is not None else "") if word)
 
 
-def _room(value: SwitchReading) -> Cell:
-    words = room_words(value)
+def _room(fits: bool | None) -> Cell:
+    words = room_words(fits)
     return _BLANK if words is None else Cell(words, "warning" if words.startswith("no ") else "dim")
 
 

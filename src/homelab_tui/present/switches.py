@@ -5,9 +5,8 @@ from homelab_tui.present.detail_lines import HEADING, Line
 from homelab_tui.present.times import watts
 
 
-def room_words(value: SwitchReading) -> str | None:
-    """Whether one more Pi can be powered; None when it cannot be told."""
-    room = has_room(value)
+def room_words(room: bool | None) -> str | None:
+    """Whether one more Pi can be powered (see `has_room`); None when it cannot be told."""
     return None if room is None else "one more PoE+ HAT fits" if room else "no room for one more PoE+ HAT"
 
 
@@ -18,7 +17,7 @@ def switch_lines(value: SwitchReading) -> list[Line]:
         ("drawn", None if drawn is None else watts(drawn)),
         ("reserved by class", None if reserved is None else watts(reserved)),
         ("budget", None if budget is None else watts(budget)),
-        ("room", room_words(value)),
+        ("room", room_words(has_room(value))),
     ]
     if len(value.groups) > 1:
         lines.append(("Supplies", HEADING))

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import compress
+from operator import is_not
 
 from rich.style import Style
 from rich.text import Text
@@ -87,6 +89,8 @@ class TableView(ScrollView, can_focus=True):
         rows = self._model.rows
         if not before:
             self._wanted = [0] * len(self._all_columns)
+        elif len(before) == len(rows):
+            rows = [*compress(rows, map(is_not, before, rows))]
         else:
             found = difference(before, rows)
             rows = rows if found is None else found[1]

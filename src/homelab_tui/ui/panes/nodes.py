@@ -18,7 +18,6 @@ from homelab_tui.engine.lab import Lab
 from homelab_tui.engine.poe import PortTarget, find_port
 from homelab_tui.engine.restarts import CYCLE, REBOOT
 from homelab_tui.present import nodes as present
-from homelab_tui.present.kept_rows import KeptRows
 from homelab_tui.present.plans import results_sentence
 from homelab_tui.present.table import Row
 from homelab_tui.ui.bindings import bindings_of
@@ -54,7 +53,7 @@ class NodesPane(Pane):
 
     def __init__(self) -> None:
         super().__init__()
-        self._kept = KeptRows()
+        self._kept = present.KeptNodeRows()
 
     def is_affected(self, before: LabState, after: LabState) -> bool:
         """Nodes, switches and what is being done to them; not the ages of readings."""
