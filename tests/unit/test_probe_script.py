@@ -14,7 +14,7 @@ from homelab_tui.sources.probe import PROBE_SCRIPT, parse_probe
 from tests.servers import require_binary
 
 SHELLS = {"dash": ["dash"], "bash": ["bash"], "busybox": ["busybox", "sh"]}
-PROGRAMS = ("head", "tr", "grep", "od", "timeout", "true", "stat")
+PROGRAMS = ("head", "grep", "od", "timeout", "true", "stat")
 
 TREE = {
     "etc/os-release": b'PRETTY_NAME="Ubuntu 22.10"\nID=ubuntu\nVERSION_ID="22.10"\n',
@@ -22,6 +22,7 @@ TREE = {
     "proc/uptime": b"1038121.10 3980110.02\n",
     "proc/loadavg": b"2.11 1.42 1.02 3/402 91422\n",
     "proc/meminfo": b"MemTotal:        3884312 kB\nMemAvailable:    2101224 kB\nSwapTotal:             0 kB\n",
+    "proc/sys/kernel/hostname": b"rpi01\n",
     "proc/sys/kernel/random/boot_id": b"9a1e1ed2-7f0e-4a25-9f5f-6d0c4d6e0c11\n",
     "proc/cpuinfo": b"".join(b"processor\t: %d\nFeatures\t: fp\nCPU part\t: 0xd08\n\n" % n for n in range(4)),
     "proc/mounts": b"/dev/mmcblk0p2 / ext4 rw 0 0\n",
@@ -107,6 +108,7 @@ def test_every_shell_describes_a_pi_alike(shell: str, root: Path) -> None:
     _, pi = run(shell, root)
     assert (pi.kind, pi.model) == ("raspberry-pi", "Raspberry Pi 4 Model B Rev 1.4")
     assert pi.board_memory_bytes == 4 * 1024**3
+    assert pi.hostname == "rpi01"
     assert (pi.os, pi.cores, pi.memory_bytes) == ("Ubuntu 22.10", 4, 3884312 * 1024)
     assert pi.machine_id == "c3a1f0b2d4e5968778695a4b3c2d1e0f"
     assert pi.boot_id == "9a1e1ed2-7f0e-4a25-9f5f-6d0c4d6e0c11"
@@ -196,6 +198,23 @@ def test_the_probe_writes_nothing(shell: str, root: Path, tmp_path: Path) -> Non
     assert sorted((path, path.lstat().st_mtime_ns) for path in root.rglob("*")) == before
     for word in (">>", "rm ", "mv ", "tee ", "sudo", "mkdir", "mktemp"):
         assert word not in PROBE_SCRIPT
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(("hours_ago", "asks"), [(1, False), (5, True), (None, True)])
+def test_a_clock_that_was_set_lately_is_told_by_a_file_and_no_service_is_started(
+    shell: str, hours_ago: int | None, asks: bool, root: Path, tmp_path: Path
+) -> None:
+    asked = tmp_path / "asked"
+    path = bin_of(tmp_path, {"timedatectl": f"touch '{asked}'; echo NTPSynchronized=no"}, (*PROGRAMS, "touch", "find"))
+    if hours_ago is not None:
+        note = root / "run/systemd/timesync/synchronized"
+        note.parent.mkdir(parents=True)
+        note.touch()
+        os.utime(note, (time.time() - hours_ago * 3600,) * 2)
+    _, facts = run(shell, root, path)
+    assert asked.exists() is asks
+    assert facts.clock_synchronised is not asks
 
 
 def test_the_script_is_part_of_the_package() -> None:

@@ -82,6 +82,7 @@ def common_readings(node: DemoNode, at: datetime) -> Files:
             f"{sent} {sent // 410}    0    0    0     0       0          0",
         ),
         "/proc/sys/kernel/random/boot_id": text(node.boot_id),
+        "/proc/sys/kernel/hostname": text(node.name),
     }
 
 

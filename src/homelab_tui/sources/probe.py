@@ -31,7 +31,7 @@ def parse_probe(text: str, taken_at: datetime) -> NodeFacts:
     memory, used, swap, swap_used = _memory(answer)
     root_size, root_used = _root(answer)
     return NodeFacts(
-        hostname=tidy(output(answer, "nodename")),
+        hostname=answer.line("/proc/sys/kernel/hostname") or tidy(output(answer, "nodename")),
         model=model,
         kind=kind,
         arch=arch,

@@ -6,27 +6,29 @@ LC_ALL=C; export LC_ALL; PATH=$PATH:/usr/sbin:/sbin; export PATH; R=${PROBE_ROOT
 W=; timeout 1 true >/dev/null 2>&1 </dev/null && W="timeout 4"
 s() { printf '@@ %s\n' "$1"; }
 # Whole files, at most 64 KB of each.
-f() { for p; do [ -f "$R$p" ] && [ -r "$R$p" ] && { s "file $p"; head -c 65536 "$R$p" 2>/dev/null | tr '\000' '\n'; echo; }; done; }
-# Files of one line, read without starting a program: a Pi has a hundred of them.
+f() { for p; do [ -f "$R$p" ] && [ -r "$R$p" ] && { s "file $p"; head -c 65536 "$R$p" 2>/dev/null; echo; }; done; }
+# Files of one line, a NUL at its end or not, read without starting a program: a Pi has a hundred of them.
 v() { for p; do if [ -f "$R$p" ] && [ -r "$R$p" ]; then l=; { read -r l <"$R$p"; } 2>/dev/null; [ -n "$l" ] && { s "file $p"; printf '%s\n' "$l"; }; fi; done; }
 # Programs: c NAME PROGRAM ARGUMENT...
 c() { n=$1; shift; if command -v "$1" >/dev/null 2>&1; then s "cmd $n"; $W "$@" 2>/dev/null </dev/null; rc=$?; echo; echo "@@ rc $rc"; else rc=127; s "miss $n"; fi; }
 # Bytes as hexadecimal digits.
-x() { [ -f "$R$2" ] && [ -r "$R$2" ] && command -v od >/dev/null 2>&1 && { s "hex $1"; od -An -v -tx1 "$R$2" 2>/dev/null | tr -d ' \n'; echo; }; }
+x() { [ -f "$R$2" ] && [ -r "$R$2" ] && command -v od >/dev/null 2>&1 && { s "hex $1"; od -An -v -tx1 "$R$2" 2>/dev/null; }; }
 
-s "probe 3"
+s "probe 4"
+# These two cannot hang: no other program is started to watch them.
+w=$W; W=
 c date date -u +%s
 c uname uname -srm
-c nodename uname -n
+W=$w
 if [ -r "$R/etc/os-release" ]; then f /etc/os-release; else f /usr/lib/os-release; fi
-v /etc/machine-id /var/lib/dbus/machine-id /proc/uptime /proc/loadavg /proc/version /proc/sys/kernel/random/boot_id
+v /etc/machine-id /var/lib/dbus/machine-id /proc/uptime /proc/loadavg /proc/version /proc/sys/kernel/random/boot_id /proc/sys/kernel/hostname
 f /proc/meminfo /proc/swaps
 s "file /proc/cpuinfo"
 grep -aE '^(processor|model name|Model|Revision|Serial|Hardware|cpu cores|siblings|physical id|core id|CPU part|CPU implementer|isa)[[:space:]]*:' "$R/proc/cpuinfo" 2>/dev/null </dev/null
 v /sys/devices/system/cpu/online /sys/devices/system/cpu/present /sys/devices/cpu_core/cpus /sys/devices/cpu_atom/cpus /sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq
 
 d=/sys/firmware/devicetree/base
-f $d/model $d/serial-number $d/hat/product $d/hat/vendor $d/hat/product_ver $d/hat/uuid
+v $d/model $d/serial-number $d/hat/product $d/hat/vendor $d/hat/product_ver $d/hat/uuid
 x linux,revision $d/system/linux,revision
 # The EEPROM of a Pi 4 and 5: four bytes, seconds since 1970.
 x bootloader $d/chosen/bootloader/build-timestamp
@@ -55,7 +57,9 @@ c ip ip -j addr
 f /proc/net/route
 
 c virt systemd-detect-virt
-c timedate timedatectl show -p NTP -p NTPSynchronized -p Timezone
+# Each look at timedatectl starts a service that ends half a minute later; timesyncd leaves a file that says it as well.
+t=$(find "$R/run/systemd/timesync/synchronized" -mmin -180 2>/dev/null </dev/null)
+if [ -n "$t" ]; then s "cmd timedate"; echo NTPSynchronized=yes; echo "@@ rc 0"; else c timedate timedatectl show -p NTPSynchronized; fi
 c failed systemctl --failed --no-legend --plain
 # What update-notifier counted when apt last ran: costs nothing. Asking apt itself costs seconds: see updates.sh.
 u=/var/lib/update-notifier/updates-available

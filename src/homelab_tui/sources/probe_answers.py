@@ -56,7 +56,7 @@ def split_answer(text: str) -> ProbeAnswer:
         elif kind == "cmd":
             commands.setdefault(name, tuple(lines))
         elif kind == "hex" and lines:
-            hexadecimals.setdefault(name, lines[0].strip())
+            hexadecimals.setdefault(name, "".join(lines[0].split()))
 
     for raw in text.split("\n"):
         line = raw.rstrip("\r")
