@@ -226,3 +226,49 @@ async def test_a_probe_that_sees_a_brown_out_is_remembered_by_the_next_run(tmp_p
     assert view.facts is not None
     assert view.facts.throttled == ("under-voltage-since-boot",)
     assert [ailment.flag for ailment in view.ailments] == ["under-voltage"]
+
+
+def brown_out(*, is_on: bool, probe: NodeFacts | None = None, boot_time: datetime = START) -> LabState:
+    metrics = NodeMetrics("10.0.0.1:9100", "rpi01", machine_up=True, boot_time=boot_time, under_voltage=is_on)
+    probes = () if probe is None else (("rpi01", Reading(probe, START)),)
+    return LabState(nodes=(RPI,), probes=probes, machines=(("pi", Reading((metrics,), START)),))
+
+
+def seen_by(memory: NodeMemory, state: LabState) -> LabState:
+    """The state with its rows, sampled, and the rows made anew after that."""
+    for _ in range(2):
+        state = replace(state, node_views=node_views(state, {}, 180.0, memory=memory))
+        memory.sample(state)
+    return replace(state, node_views=node_views(state, {}, 180.0, memory=memory))
+
+
+def throttled(state: LabState) -> tuple[str, ...] | None:
+    [view] = state.node_views
+    return view.facts.throttled if view.facts else None
+
+
+def test_under_voltage_that_node_exporter_alone_tells_is_held_on_to_until_the_next_boot(tmp_path: Path) -> None:
+    memory = NodeMemory(tmp_path, FakeClock())
+    assert throttled(seen_by(memory, brown_out(is_on=False))) == ()
+    assert throttled(seen_by(memory, brown_out(is_on=True))) == ("under-voltage", "under-voltage-since-boot")
+    over = seen_by(memory, brown_out(is_on=False))
+    assert throttled(over) == ("under-voltage-since-boot",)
+    assert over.node_views[0].ailments[0].times == 1
+    assert throttled(seen_by(NodeMemory(tmp_path, FakeClock()), brown_out(is_on=False))) == (
+        "under-voltage-since-boot",
+    )
+    rebooted = brown_out(is_on=False, boot_time=START + timedelta(hours=1))
+    assert throttled(seen_by(memory, rebooted)) == ()
+
+
+def test_what_node_exporter_saw_counts_beside_a_probe_that_knows_the_boot_and_cannot_tell(tmp_path: Path) -> None:
+    memory = NodeMemory(tmp_path, FakeClock())
+    blind = NodeFacts(boot_id=BOOT, throttled=None)
+    seen_by(memory, brown_out(is_on=True))
+    assert throttled(seen_by(memory, brown_out(is_on=False, probe=blind))) == ("under-voltage-since-boot",)
+
+
+def test_where_the_probe_tells_it_node_exporter_is_not_asked(tmp_path: Path) -> None:
+    memory = NodeMemory(tmp_path, FakeClock())
+    seeing = NodeFacts(boot_id=BOOT, throttled=())
+    assert throttled(seen_by(memory, brown_out(is_on=True, probe=seeing))) == ()

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import lru_cache
 
+UNDER_VOLTAGE = "under-voltage"
 SINCE_BOOT = "-since-boot"
 """What is put behind a flag's name when it is over."""
 
@@ -19,6 +21,18 @@ class Ailment:
     """When it began the last time."""
     times: int = 1
     """How often we saw it begin."""
+
+
+@lru_cache(maxsize=4096)
+def boot_of(boot_id: str | None, booted_at: datetime | None) -> str | None:
+    """What one boot of a node is known by; None: nothing can be held to it.
+
+    By node_exporter alone that is when it booted, to the minute: the kernel reckons the second anew when its clock is
+    set.
+    """
+    if boot_id is not None or booted_at is None:
+        return boot_id
+    return f"booted {booted_at.astimezone(UTC):%Y-%m-%dT%H:%MZ}"
 
 
 def flags_now(throttled: Iterable[str] | None) -> frozenset[str]:

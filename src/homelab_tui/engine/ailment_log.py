@@ -29,7 +29,17 @@ class AilmentLog:
         """What the firmware says now. A node without a boot id cannot be held to anything."""
         if boot_id is None or throttled is None:
             return
-        key, flags = (node, boot_id), flags_now(throttled)
+        self._take_in(node, boot_id, flags_now(throttled))
+
+    def see_one(self, node: str, boot_id: str | None, flag: str, *, is_on: bool) -> None:
+        """What a witness says now that knows of one complaint alone; the others stay as they were seen last."""
+        if boot_id is None:
+            return
+        before = self._now.get((node, boot_id), frozenset())
+        self._take_in(node, boot_id, before | {flag} if is_on else before - {flag})
+
+    def _take_in(self, node: str, boot_id: str, flags: frozenset[str]) -> None:
+        key = (node, boot_id)
         for flag in sorted(flags - self._now.get(key, frozenset())):
             at = self._clock.now()
             self._remember(node, boot_id, flag, at)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from homelab_tui.config.model import SwitchConfig
-from homelab_tui.domain.ailments import Ailment
+from homelab_tui.domain.ailments import UNDER_VOLTAGE, Ailment, boot_of
 from homelab_tui.domain.curves import Curve, NodeCurves
 from homelab_tui.domain.errors import HomelabError
 from homelab_tui.domain.nodes import NodeFacts, NodeState
@@ -71,10 +71,25 @@ class NodeMemory:
     def sample(self, state: LabState) -> None:
         """One sample of every node."""
         self._sampler.take(state, self._clock.now())
+        self._see_under_voltage(state)
         fresh = {name for name, reading in state.switches if reading.problem is None}
         for view in state.node_views:
             if view.state is NodeState.UP and view.reachable and view.port and view.port.ref.switch in fresh:
                 self._last_good[view.node.name] = view.port
+
+    def _see_under_voltage(self, state: LabState) -> None:
+        """Hold on to what node_exporter says, of nodes whose own probe does not tell it right now."""
+        servers = {name for name, reading in state.machines if reading.problem is None}
+        probed = {
+            name for name, reading in state.probes if reading.problem is None and _tells_throttling(reading.value)
+        }
+        for view in state.node_views:
+            metrics, name = view.metrics, view.node.name
+            if metrics is None or metrics.under_voltage is None or metrics.machine_up is False:
+                continue
+            if view.metrics_from in servers and name not in probed:
+                boot = boot_of(view.facts.boot_id if view.facts else None, metrics.boot_time)
+                self.ailments.see_one(name, boot, UNDER_VOLTAGE, is_on=metrics.under_voltage)
 
     def flush(self, *, everything: bool = False) -> None:
         """To the disk; with `everything` the minute that is running too."""
@@ -127,3 +142,7 @@ class NodeMemory:
         except HomelabError as error:
             log.info("%s: no history from Prometheus: %s", view.node.name, error)
             return NodeCurves()
+
+
+def _tells_throttling(facts: NodeFacts | None) -> bool:
+    return facts is not None and facts.throttled is not None

@@ -1,19 +1,18 @@
 """The rows that all witnesses give together. A poll changes one of a thousand nodes: the others stay as they are."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from homelab_tui.domain.ailments import Ailment, boot_of
 from homelab_tui.domain.cabling import Cable, Cabling, LastPort, SwitchLayout, layout
 from homelab_tui.domain.node_states import Witnesses, node_state
-from homelab_tui.domain.nodes import Interface, KubeNode, Node, NodeFacts, PendingUpdates
+from homelab_tui.domain.nodes import Interface, KubeNode, Node, NodeFacts, NodeMetrics, PendingUpdates
 from homelab_tui.domain.poe import PoePort, SwitchReading
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import LabState, NodeView
 from homelab_tui.domain.witnesses import claims, disagreements, filled
+from homelab_tui.engine.kube_joins import KubeNodes
 from homelab_tui.engine.node_witnesses import Machines, NoMemory, RemembersNodes, usual_draw, with_ailments
-from homelab_tui.engine.nodes import cloned_machine_ids, kube_node_of
 
 _NO_READING: Reading[bool] = Reading()
 _NO_PROBE: Reading[NodeFacts] = Reading()
@@ -42,7 +41,7 @@ class NodeViews:
         self._memory = memory or NoMemory()
         self._machines = Machines()
         self._cables = _Cables()
-        self._kubes = _KubeNodes()
+        self._kubes = KubeNodes()
         self._made: dict[str, tuple[tuple[object, ...], NodeView]] = {}
         self._views: tuple[NodeView, ...] = ()
 
@@ -113,7 +112,7 @@ class NodeViews:
         facts = probe.value
         server, metrics, is_told_now = self._machines.of(node, facts)
         power = self._memory.power_of(node.name)
-        ailments = self._memory.ailments_of(node.name, facts.boot_id if facts else None)
+        ailments = self._ailments(node.name, facts, kube, metrics)
         event = self._memory.port_event_of(node.name, port) if port else None
         told = (reached.value, reached.problem, probe.problem, probe.timed_out)
         silence = (silent_s, silent_at_least_s)
@@ -166,6 +165,17 @@ class NodeViews:
         self._made[node.name] = (inputs, view)
         return view
 
+    def _ailments(
+        self, name: str, facts: NodeFacts | None, kube: KubeNode | None, metrics: NodeMetrics | None
+    ) -> tuple[Ailment, ...]:
+        """What was held on to of this boot, whoever told it: each witness knows the boot by what it has."""
+        boot_id = facts.boot_id if facts else None
+        if metrics is None or metrics.under_voltage is None:
+            return self._memory.ailments_of(name, boot_id)
+        boots = {boot_id or (kube.boot_id if kube else None), boot_of(None, metrics.boot_time)}
+        found = [one for boot in boots if boot for one in self._memory.ailments_of(name, boot)]
+        return tuple({one.flag: one for one in sorted(found, key=lambda one: one.last_at)}.values())
+
 
 class _Cables:
     """Every node's cable; made anew when one moved, or somebody was named anew: a poll's watts move none."""
@@ -196,86 +206,6 @@ class _Cables:
             cabling = Cabling(nodes, interfaces, [told for _, told in layouts.values()], remembered)
             self._inputs, self._cables = inputs, {node.name: cabling.cable(node) for node in nodes}
         return self._cables
-
-
-@dataclass(slots=True)
-class _Named:
-    """What a cluster's object was found by."""
-
-    facts: NodeFacts | None
-    kube: KubeNode | None
-
-
-class _Owners:
-    """Which box shows an id that only one can have."""
-
-    def __init__(self, facts_of: Mapping[str, NodeFacts | None], kube_nodes: Iterable[KubeNode]) -> None:
-        """A machine-id that several boxes or several objects have is on a cloned card: it is nobody's."""
-        self.cloned = cloned_machine_ids((*facts_of.values(), *kube_nodes))
-        self.boots: dict[str, str] = {}
-        self.machines: dict[str, str] = {}
-        for name, facts in facts_of.items():
-            if facts is not None and facts.boot_id:
-                self.boots[facts.boot_id] = name
-            if facts is not None and facts.machine_id and facts.machine_id not in self.cloned:
-                self.machines[facts.machine_id] = name
-
-    def may_be(self, kube: KubeNode, node: Node) -> bool:
-        """Whether an object is not another box's: by the boot that it tells, else by its machine-id."""
-        owner = self.boots.get(kube.boot_id or "") or self.machines.get(kube.machine_id or "")
-        return owner in (None, node.name)
-
-
-class _KubeNodes:
-    """The clusters' objects for every node."""
-
-    def __init__(self) -> None:
-        self._inputs: tuple[object, ...] = ()
-        self._index: dict[str, list[KubeNode]] = {}
-        self._found: dict[str, _Named] = {}
-
-    def of(self, state: LabState, facts_of: Mapping[str, NodeFacts | None]) -> Mapping[str, KubeNode | None]:
-        """Node → its object, if exactly one may be it."""
-        kube_nodes = [reading.value.nodes for _, reading in state.clusters if reading.value]
-        if not any(kube_nodes):
-            return dict.fromkeys(facts_of)
-        owners = _Owners(facts_of, (kube for nodes in kube_nodes for kube in nodes))
-        inputs = (state.nodes, kube_nodes, owners.cloned, owners.boots, owners.machines)
-        if inputs != self._inputs:
-            self._inputs, self._index, self._found = inputs, _index(kube_nodes), {}
-        for node in state.nodes if self._index else ():
-            facts = facts_of[node.name]
-            known = self._found.get(node.name)
-            if known is None or known.facts is not facts:
-                mine = [kube for kube in _candidates(node, facts, self._index) if owners.may_be(kube, node)]
-                self._found[node.name] = _Named(facts, kube_node_of(node, facts, mine, owners.cloned))
-        return {node.name: self._found[node.name].kube if self._index else None for node in state.nodes}
-
-
-def _index(clusters: Sequence[Sequence[KubeNode]]) -> dict[str, list[KubeNode]]:
-    """Every word by which a box may be found to be a cluster's object → the objects."""
-    found: dict[str, list[KubeNode]] = defaultdict(list)
-    for kube in (kube for nodes in clusters for kube in nodes):
-        for word in {
-            kube.machine_id or "",
-            kube.boot_id or "",
-            kube.name,
-            kube.name.partition(".")[0],
-            *kube.addresses,
-        } - {""}:
-            found[word].append(kube)
-    return dict(found)
-
-
-def _candidates(node: Node, facts: NodeFacts | None, kube_of: Mapping[str, Sequence[KubeNode]]) -> list[KubeNode]:
-    """The objects that may be a node's; each once."""
-    words = [
-        node.name,
-        node.host,
-        *((facts.machine_id or "", facts.boot_id or "", facts.hostname or "") if facts else ()),
-    ]
-    found = {id(kube): kube for word in words for kube in kube_of.get(word, ())}
-    return list(found.values())
 
 
 def _connects(reached: Reading[bool]) -> bool | None:
