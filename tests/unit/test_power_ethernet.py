@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homelab_tui.domain.poe import Detection, PoePort, SwitchReading, budget_mw, drawn_mw, reserved_mw
+from homelab_tui.domain.poe import (
+    Detection,
+    PoePort,
+    SwitchReading,
+    budget_mw,
+    drawn_mw,
+    has_room,
+    is_allocated,
+    reserved_mw,
+)
 from homelab_tui.sources.power_ethernet import PORT_ENTRY, read_switch
 from homelab_tui.sources.power_supplies import MAIN_ENTRY
 from homelab_tui.sources.snmp_values import Value
@@ -240,6 +249,23 @@ def test_ports_of_cisco_without_rfc_rows_come_from_its_own_table() -> None:
     ]
     assert {one.detection for one in reading.ports} == {None}, "watts alone do not say what the port does"
     assert finding(reading, "no RFC 3621 port rows")
+
+
+def test_what_cisco_keeps_for_a_device_is_reserved_and_not_what_its_class_may_take() -> None:
+    (table,) = CISCO.tables
+    rows: dict[int, dict[Oid, Value]] = {
+        7: {(1, 1): 10_250, (1, 2): 0, (1, 3): 0},
+        9: {(1, 1): 2_509, (1, 2): 3_000, (1, 3): 0},
+    }
+    status = ports({3: [1, 1, 1], 6: [3, 3, 2], 10: [5, 4, 1]})
+    reading = read(status, vendor(table, rows), supply(60, 6), profile=CISCO, table=table)
+    assert [one.allocated_mw for one in reading.ports] == [10_250, 0, 0]
+    assert reserved_mw(reading) == 10_250 + 15_400, "an allocation of 0 for a port that delivers is none"
+    assert is_allocated(reading)
+    assert has_room(reading) is True, "by the classes alone, 45.4 W of 60, there would be none"
+    beyond = read(status, vendor(table, {7: {(1, 1): 1_447_362_561}, 9: rows[9]}), profile=CISCO, table=table)
+    assert port(beyond, 1).allocated_mw is None
+    assert finding(beyond, "an allocation of 1447362561 cannot be")
 
 
 @pytest.mark.parametrize(

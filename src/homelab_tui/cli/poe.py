@@ -14,7 +14,7 @@ from homelab_tui.engine.lab import Lab
 from homelab_tui.engine.poe import PortTarget, find_port
 from homelab_tui.engine.restarts import CYCLE
 from homelab_tui.present.documents import poe_document, reading_health, together
-from homelab_tui.present.switches import room_words
+from homelab_tui.present.switches import reserved_by, room_words
 from homelab_tui.present.times import watts
 
 
@@ -40,7 +40,7 @@ def _print(state: LabState) -> None:
             continue
         value = reading.value
         drawn, reserved, budget = drawn_mw(value), reserved_mw(value), budget_mw(value)
-        words = [f"{watts(drawn)} drawn", f"{watts(reserved)} reserved by class", f"of {watts(budget)}"]
+        words = [f"{watts(drawn)} drawn", f"{watts(reserved)} reserved by {reserved_by(value)}", f"of {watts(budget)}"]
         words += [room for room in (room_words(has_room(value)),) if room]
         if (drawn, reserved, budget) != (None, None, None):
             tell(f"{name}: {', '.join(words)}")

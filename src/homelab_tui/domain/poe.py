@@ -51,6 +51,8 @@ class PoePort:
     """The port's row in IF-MIB, where the mapping is certain."""
     link_up: bool | None = None
     speed_mbps: int | None = None
+    allocated_mw: int | None = None
+    """What the switch itself says that it keeps for the device; most leave it to the class."""
     if_name: str | None = None
     """The interface's own name, where the source tells it beside the label."""
 
@@ -149,16 +151,36 @@ def drawn_mw(reading: SwitchReading) -> int | None:
 
 
 def reserved_mw(reading: SwitchReading) -> int | None:
-    """What the classes of the delivering ports reserve, mW; None when no delivering port tells its class."""
-    classes = [p.power_class for p in reading.ports if p.delivers_power and p.power_class is not None]
-    return sum(RESERVED_BY_CLASS_MW.get(number, 0) for number in classes) if classes else None
+    """What is kept for the delivering ports, mW: as the switch says, else by their classes.
+
+    None when no delivering port tells either.
+    """
+    ports = [
+        port for port in reading.ports if port.delivers_power or (port.delivers_power is None and port.allocated_mw)
+    ]
+    kept = [_kept_mw(port) for port in ports]
+    known = [milliwatts for milliwatts in kept if milliwatts is not None]
+    return sum(known) if known else None
+
+
+def is_allocated(reading: SwitchReading) -> bool:
+    """Whether it is the switch itself that says what it keeps, and not the classes alone."""
+    return any(port.allocated_mw for port in reading.ports)
+
+
+def _kept_mw(port: PoePort) -> int | None:
+    """For one device. An allocation of 0 for one that gets power is none."""
+    if port.allocated_mw:
+        return port.allocated_mw
+    return None if port.power_class is None else RESERVED_BY_CLASS_MW.get(port.power_class, 0)
 
 
 def has_room(reading: SwitchReading, power_class: int = 4) -> bool | None:
     """Whether a supply has room for one more device of a class (4: a PoE+ HAT), as the switch reserves it.
 
     Each supply of a stack or chassis feeds its own ports, so that what is left of two does not add up. None when it
-    cannot be told: no budget, no ports, or a port that may deliver and tells no class. What is drawn may still rule it
+    cannot be told: no budget, no ports, or a port that may deliver and tells neither
+    class nor allocation. What is drawn may still rule it
     out.
     """
     verdicts = [_has_room(group, reading, RESERVED_BY_CLASS_MW[power_class]) for group in reading.groups]
@@ -174,7 +196,7 @@ def _has_room(group: PseGroup, reading: SwitchReading, wanted_mw: int) -> bool |
         return False
     ports = [port for port in reading.ports if port.ref.group == group.group]
     taken = [port for port in ports if port.delivers_power or (port.delivers_power is None and port.power_mw != 0)]
-    if not ports or any(port.power_class is None for port in taken):
+    kept = [_kept_mw(port) for port in taken]
+    if not ports or None in kept:
         return None
-    reserved = sum(RESERVED_BY_CLASS_MW.get(port.power_class or 0, 0) for port in taken)
-    return reserved + wanted_mw <= group.budget_mw
+    return sum(milliwatts or 0 for milliwatts in kept) + wanted_mw <= group.budget_mw

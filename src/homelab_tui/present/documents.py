@@ -252,6 +252,7 @@ def port_document(port: PoePort, node: str | None) -> Document:
         "voltage_v": None if port.voltage_mv is None else round(port.voltage_mv / 1000, 3),
         "current_ma": port.current_ma,
         "denied_count": port.denied_count,
+        "allocated_w": _watts(port.allocated_mw),
     }
 
 

@@ -17,6 +17,7 @@ def port_lines(port: PoePort, curves: NodeCurves | None = None, width: int = 80)
         ("class", None if port.power_class is None else str(port.power_class)),
         ("power", None if port.power_mw is None else watts(port.power_mw)),
         *([("", drawn)] if drawn else []),
+        *([("allocated", watts(port.allocated_mw))] if port.allocated_mw is not None else []),
         ("voltage", None if port.voltage_mv is None else f"{port.voltage_mv / 1000:.1f} V"),
         ("current", None if port.current_ma is None else f"{port.current_ma} mA"),
         ("counters", _counters(port)),

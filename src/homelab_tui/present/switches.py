@@ -1,6 +1,6 @@
 """A PoE switch in words: its supplies, its layers, and whether it has room."""
 
-from homelab_tui.domain.poe import PseGroup, SwitchReading, budget_mw, drawn_mw, has_room, reserved_mw
+from homelab_tui.domain.poe import PseGroup, SwitchReading, budget_mw, drawn_mw, has_room, is_allocated, reserved_mw
 from homelab_tui.present.detail_lines import HEADING, Line
 from homelab_tui.present.times import watts
 
@@ -10,12 +10,17 @@ def room_words(room: bool | None) -> str | None:
     return None if room is None else "one more PoE+ HAT fits" if room else "no room for one more PoE+ HAT"
 
 
+def reserved_by(value: SwitchReading) -> str:
+    """Who says how much is reserved: `the switch` where it does, else the `class`."""
+    return "the switch" if is_allocated(value) else "class"
+
+
 def switch_lines(value: SwitchReading) -> list[Line]:
     """What one switch says of itself, and what was odd about that."""
     drawn, reserved, budget = drawn_mw(value), reserved_mw(value), budget_mw(value)
     lines: list[Line] = [
         ("drawn", None if drawn is None else watts(drawn)),
-        ("reserved by class", None if reserved is None else watts(reserved)),
+        (f"reserved by {reserved_by(value)}", None if reserved is None else watts(reserved)),
         ("budget", None if budget is None else watts(budget)),
         ("room", room_words(has_room(value))),
     ]

@@ -28,6 +28,8 @@ POWER_MW = {
     "tpPoePower": 100,
 }
 """Metric of a port's power → milliwatts in one of its units. Of two that one port has the first counts."""
+_ALLOCATED = "cpeExtPsePortPwrAllocated"
+"""What a Cisco keeps for a device, in mW."""
 _RANK = {name: rank for rank, name in enumerate(POWER_MW)}
 PORT_LABELS = (
     "pethPsePortIndex",
@@ -40,7 +42,11 @@ PORT_LABELS = (
 GROUP_LABELS = ("pethPsePortGroupIndex", "rlPethPsePortGroupIndex")
 NAME_LABELS = ("mtxrPOEName", "ifName")
 _NAMES = "|".join(
-    (r"pethPsePort.+|pethMainPse.+|mtxrPOE.+|unpoller_device_port_poe_.+", *(n for n in POWER_MW if "_" not in n))
+    (
+        r"pethPsePort.+|pethMainPse.+|mtxrPOE.+|unpoller_device_port_poe_.+",
+        *(n for n in POWER_MW if "_" not in n),
+        _ALLOCATED,
+    )
 )
 _DETECTION = dict(enumerate(Detection, start=1))
 _MIKROTIK = {
@@ -178,6 +184,8 @@ def _with_power(port: PoePort, name: str, value: float) -> PoePort:
         return replace(port, detection=_MIKROTIK.get(int(value), Detection.OTHER_FAULT), admin_on=int(value) != 1)
     if name in POWER_MW:
         return replace(port, power_mw=round(value * POWER_MW[name]))
+    if name == _ALLOCATED:
+        return replace(port, allocated_mw=round(value))
     if name == "mtxrPOEVoltage":
         return replace(port, voltage_mv=round(value * 100))
     if name in ("mtxrPOECurrent", "unpoller_device_port_poe_amperes"):

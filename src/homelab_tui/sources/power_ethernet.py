@@ -94,6 +94,7 @@ class _Ports:
             power_mw=self._power(key),
             voltage_mv=self._measure(key, table.voltage if table else None, 100_000, "voltage"),
             current_ma=self._measure(key, table.current if table else None, 5_000, "current"),
+            allocated_mw=self._measure(key, table.allocated if table else None, _MAX_PORT_MW, "allocation"),
             denied_count=self._counter(key, DENIED),
             overload_count=self._counter(key, OVERLOAD),
             short_count=self._counter(key, SHORT),
@@ -172,7 +173,8 @@ class _Ports:
         measured = value * column.factor
         if 0 <= measured <= limit:
             return measured
-        self._findings.port(key, f"a {what} of {value} cannot be; shown as unknown")
+        article = "an" if what.startswith("a") else "a"
+        self._findings.port(key, f"{article} {what} of {value} cannot be; shown as unknown")
         return None
 
     def _counter(self, key: PortKey, column: int) -> int | None:
@@ -182,7 +184,8 @@ class _Ports:
 
 def vendor_columns(table: PortTable) -> tuple[int, ...]:
     """Every column of a vendor's table that means something here, each once."""
-    numbered = (table.power, table.voltage, table.current, table.admin, table.status, table.power_class)
+    measures = (table.power, table.voltage, table.current, table.allocated)
+    numbered = (*measures, table.admin, table.status, table.power_class)
     columns = [column.number for column in numbered if column is not None]
     columns += [column for column in (table.if_index, table.name, table.physical_entity) if column is not None]
     return tuple(dict.fromkeys(columns))

@@ -94,7 +94,8 @@ async def _read_vendor(
             continue
         cells.update(power)
         identity.table = table
-        wanted = [column.number for column in (table.voltage, table.current) if column is not None]
+        measures = (table.voltage, table.current, table.allocated)
+        wanted = [column.number for column in measures if column is not None]
         if not rfc_rows[peth.ADMIN] and table.admin is not None:
             wanted.append(table.admin.number)
         if not rfc_rows[peth.DETECTION]:

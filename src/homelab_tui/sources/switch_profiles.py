@@ -56,6 +56,7 @@ def _radlan(*root: int) -> PortTable:
 _CISCO = PortTable(
     entry=_vendor(9, 9, 402, 1, 2, 1),
     power=Column(9),
+    allocated=Column(7),
     admin=AdminColumn(1, on=(1, 2, 3), off=(4,)),
     physical_entity=11,
 )
@@ -68,7 +69,10 @@ _HP = PortTable(
 )
 
 _ARUBA_CX = PortTable(
-    entry=_vendor(47196, 4, 1, 1, 3, 8, 1, 1, 1), power=Column(7), current=Column(4), voltage=Column(5, 100)
+    entry=_vendor(47196, 4, 1, 1, 3, 8, 1, 1, 1),
+    power=Column(7),
+    current=Column(4),
+    voltage=Column(5, 100),
 )
 
 _TP_LINK = PortTable(

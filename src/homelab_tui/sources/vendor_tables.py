@@ -66,6 +66,8 @@ class PortTable:
     power: Column | None = None
     voltage: Column | None = None
     current: Column | None = None
+    allocated: Column | None = None
+    """What the switch keeps for the device, whatever that draws."""
     index: PortIndex = PortIndex.GROUP_AND_PORT
     admin: AdminColumn | None = None
     """Read only where the switch has no pethPsePortAdminEnable."""
