@@ -31,7 +31,7 @@ class GarbageCollector:
         if resource == "pods":
             return self._delete_pod(body, grace_s)
         if resource == "namespaces":
-            for inside in ("cronjobs", "jobs", "pods", "events", "services"):
+            for inside in ("cronjobs", "jobs", "pods", "events", "services", "poddisruptionbudgets"):
                 for stored in self.store.all(inside, name):
                     self.store.remove(inside, name, stored.body["metadata"]["name"])
         finalizer = {"Foreground": FOREGROUND, "Orphan": ORPHAN}.get(policy)

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from homelab_tui.demo.budgets import DisruptionController
 from homelab_tui.demo.cluster import DemoCluster
 from homelab_tui.demo.faults import Faults
 from homelab_tui.demo.garbage import GarbageCollector
@@ -53,7 +54,7 @@ class DemoKubernetes:
         """(namespace, "name:port") -> what answers behind the service proxy."""
         self.reads = Reads(cluster)
         self.logs = Logs(cluster, kubelet)
-        self.writes = Writes(cluster, garbage)
+        self.writes = Writes(cluster, garbage, DisruptionController(cluster))
         self.requests: list[tuple[str, str]] = []
         """(method, path with query) of the latest requests, for tests."""
         self._server = LoopbackServer(
@@ -234,10 +235,12 @@ def _discovery(path: str) -> Object | None:
     if path == "/api":
         return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}
     if path == "/apis":
-        group = {"name": "batch", "versions": [{"groupVersion": "batch/v1", "version": "v1"}]}
-        group["preferredVersion"] = {"groupVersion": "batch/v1", "version": "v1"}  # type: ignore[assignment]
-        return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [group]}
-    wanted = {"/api/v1": "", "/apis/batch/v1": "batch"}.get(path.rstrip("/"))
+        groups = []
+        for name in ("batch", "policy"):
+            version = {"groupVersion": f"{name}/v1", "version": "v1"}
+            groups.append({"name": name, "versions": [version], "preferredVersion": version})
+        return {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}
+    wanted = {"/api/v1": "", "/apis/batch/v1": "batch", "/apis/policy/v1": "policy"}.get(path.rstrip("/"))
     if wanted is None:
         return None
     kinds = [kind for kind in KINDS.values() if kind.group == wanted]

@@ -34,6 +34,10 @@ COLUMNS: dict[str, tuple[tuple[str, str, int], ...]] = {
         *(("First Seen", "string", 1), ("Count", "string", 1), ("Name", "string", 1)),
     ),
     "namespaces": (("Name", "string", 0), ("Status", "string", 0), ("Age", "string", 0)),
+    "poddisruptionbudgets": (
+        *(("Name", "string", 0), ("Min Available", "string", 0), ("Max Unavailable", "string", 0)),
+        *(("Allowed Disruptions", "integer", 0), ("Age", "string", 0)),
+    ),
     "services": (
         *(("Name", "string", 0), ("Type", "string", 0), ("Cluster-IP", "string", 0), ("External-IP", "string", 0)),
         *(("Port(s)", "string", 0), ("Age", "string", 0), ("Selector", "string", 1)),
@@ -173,6 +177,11 @@ def _service(service: Object, now: datetime) -> Cells:
     return (*head, ports, _age(service, now), _labels(spec.get("selector")))
 
 
+def _budget(budget: Object, now: datetime) -> Cells:
+    spec, allowed = budget["spec"], budget.get("status", {}).get("disruptionsAllowed", 0)
+    return budget["metadata"]["name"], str(spec.get("minAvailable", "N/A")), "N/A", allowed, _age(budget, now)
+
+
 _BUILDERS: dict[str, Callable[[Object, datetime], Cells]] = {
     "jobs": _job,
     "cronjobs": _cron_job,
@@ -181,4 +190,5 @@ _BUILDERS: dict[str, Callable[[Object, datetime], Cells]] = {
     "events": _event,
     "namespaces": _namespace,
     "services": _service,
+    "poddisruptionbudgets": _budget,
 }

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import msgspec
 from aiohttp import web
 
+from homelab_tui.demo.budgets import DisruptionController
 from homelab_tui.demo.cluster import DemoCluster
 from homelab_tui.demo.cronjobs import with_defaults
 from homelab_tui.demo.garbage import GarbageCollector
@@ -36,10 +37,11 @@ class Sent:
 class Writes:
     """create, update, patch and delete of one cluster."""
 
-    def __init__(self, cluster: DemoCluster, garbage: GarbageCollector) -> None:
+    def __init__(self, cluster: DemoCluster, garbage: GarbageCollector, budgets: DisruptionController) -> None:
         self.cluster = cluster
         self.store = cluster.store
         self.garbage = garbage
+        self.budgets = budgets
 
     # -- create --------------------------------------------------------------------------------------------------------
 
@@ -182,7 +184,7 @@ class Writes:
         return answer(left or success(kind, target.name, meta["uid"]), warning=warning)
 
     def evict(self, target: Target, raw: bytes) -> web.Response:
-        """The eviction of a pod, as `kubectl drain` asks for it. The lab has no disruption budgets."""
+        """The eviction of a pod, as `kubectl drain` asks for it."""
         stored = self.store.get("pods", target.namespace, target.name)
         if stored is None:
             raise not_found(target.kind, target.name)
@@ -190,6 +192,7 @@ class Writes:
         check_options(eviction, EVICTION)
         options = eviction.get("deleteOptions") or {}
         _check_preconditions(target.kind, stored.body["metadata"], options.get("preconditions") or {})
+        self.budgets.check(stored.body)
         self.garbage.delete("pods", stored.body, "Background", options.get("gracePeriodSeconds"))
         return answer({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}, 201)
 

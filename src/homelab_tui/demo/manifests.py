@@ -37,6 +37,12 @@ def service(space: str, name: str, port: int) -> Object:
     }
 
 
+def disruption_budget(space: str, name: str, app: str) -> Object:
+    """A PodDisruptionBudget that keeps the one Pod of an app where it is."""
+    selector = {"matchLabels": {"app.kubernetes.io/name": app}}
+    return {"metadata": {"name": name, "namespace": space}, "spec": {"minAvailable": 1, "selector": selector}}
+
+
 def node(machine: DemoNode) -> Object:
     """The Node of a machine, without conditions: the node controller sets them."""
     arch = {"x86_64": "amd64", "aarch64": "arm64"}[machine.arch]

@@ -51,6 +51,7 @@ KINDS = {
         Kind("", "v1", "services", "Service", True, short=("svc",)),
         Kind("batch", "v1", "jobs", "Job", True),
         Kind("batch", "v1", "cronjobs", "CronJob", True, short=("cj",)),
+        Kind("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", True, short=("pdb",)),
     )
 }
 KIND_NAMES = {kind.kind: kind for kind in KINDS.values()}
@@ -59,6 +60,7 @@ _WRITERS = {
     "namespaces": ("kubectl-create", _CONTROLLERS),
     "services": ("helm", _CONTROLLERS),
     "cronjobs": ("helm", _CONTROLLERS),
+    "poddisruptionbudgets": ("helm", _CONTROLLERS),
     "nodes": ("kubelet", "kubelet"),
     "pods": (_CONTROLLERS, "kubelet"),
     "jobs": (_CONTROLLERS, _CONTROLLERS),

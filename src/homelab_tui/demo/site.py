@@ -119,6 +119,9 @@ class DemoSite:
         if self.options.catalogue:
             for entry in self._entries.values():
                 self.history.cron_job(entry, running=entry.running_s is not None and story)
+            if story and ("db", "logical-dump") in self._entries:
+                budget = manifests.disruption_budget("db", "logical-dump", "pg-dump")
+                store.create("poddisruptionbudgets", budget, at=start)
             for single in SINGLE_ENTRIES:
                 if single.cluster == self.name:
                     self.history.single(single)
