@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from homelab_tui.domain.drifts import drift, sizes_agree
 from homelab_tui.domain.node_states import Witnesses, node_state
-from homelab_tui.domain.nodes import Disk, NodeFacts, NodeSpec, NodeState, drift, sizes_agree
+from homelab_tui.domain.nodes import Disk, NodeFacts, NodeSpec, NodeState
 from homelab_tui.domain.poe import Detection, PoePort, PortRef
 
 GRACE_S = 180.0

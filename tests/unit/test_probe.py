@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from homelab_tui.domain.drifts import drift
 from homelab_tui.domain.errors import SourceGarbled
-from homelab_tui.domain.nodes import Disk, Fan, Interface, NodeFacts, NodeSpec, PendingUpdates, PoeHat, drift
+from homelab_tui.domain.nodes import Disk, Fan, Interface, NodeFacts, NodeSpec, PendingUpdates, PoeHat
 from homelab_tui.sources.probe import parse_probe
 from homelab_tui.sources.revision_codes import decode
 from homelab_tui.sources.ssh import facts_of

@@ -5,10 +5,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from homelab_tui.config.model import Config
+from homelab_tui.domain.drifts import drift
 from homelab_tui.domain.jobs import CronJob, Job
 from homelab_tui.domain.keys import AccountKeys
 from homelab_tui.domain.node_findings import fleet, node_findings
-from homelab_tui.domain.nodes import KubeNode, NodeFacts, NodeSpec, drift
+from homelab_tui.domain.nodes import KubeNode, NodeFacts, NodeSpec
 from homelab_tui.domain.operations import Result
 from homelab_tui.domain.poe import PoePort, SwitchReading, budget_mw, drawn_mw, has_room, reserved_mw
 from homelab_tui.domain.reading import Health, HealthState, Reading, health

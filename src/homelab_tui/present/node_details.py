@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from homelab_tui.domain.curves import NodeCurves
+from homelab_tui.domain.drifts import drift
 from homelab_tui.domain.node_findings import fleet, node_findings
-from homelab_tui.domain.nodes import NodeFacts, drift
+from homelab_tui.domain.nodes import NodeFacts
 from homelab_tui.domain.poe import SwitchReading
 from homelab_tui.domain.power import NodePower, power_loss
 from homelab_tui.domain.reading import Reading

@@ -2,8 +2,9 @@
 
 from datetime import datetime
 
+from homelab_tui.domain.drifts import drift
 from homelab_tui.domain.node_findings import Findings, KeptFleet, node_findings
-from homelab_tui.domain.nodes import KubeNode, NodeState, drift
+from homelab_tui.domain.nodes import KubeNode, NodeState
 from homelab_tui.domain.poe import PoePort, SwitchReading, budget_mw, drawn_mw, has_room, reserved_mw
 from homelab_tui.domain.reading import Health, HealthState
 from homelab_tui.domain.state import LabState, NodeView
