@@ -1,14 +1,12 @@
 """1,000 nodes and 1,000 ports in the pane while 1 % changes, and 64 probes beside `xargs -P` over `ssh … sh -s`."""
 
 import asyncio
-import gc
 import os
 import resource
 import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +14,7 @@ from pathlib import Path
 from textual.app import App, ComposeResult
 
 from bench import _sshd
+from bench._cpu import cpu_ms
 from homelab_tui.config.model import KeysConfig, SshConfig
 from homelab_tui.domain.nodes import Interface, Node, NodeFacts
 from homelab_tui.domain.poe import Detection, PoePort, PortRef, PseGroup, SwitchReading, with_same_ports
@@ -121,20 +120,6 @@ class BenchApp(App[None]):
     def compose(self) -> ComposeResult:
         """The pane."""
         yield NodesPane()
-
-
-async def cpu_ms(work: Callable[[], object]) -> float:
-    """CPU time of this process from the call until a tenth of a second passed with nothing to do."""
-    gc.collect()
-    started = time.process_time()
-    work()
-    spent = time.process_time()
-    while True:
-        await asyncio.sleep(0.1)
-        now = time.process_time()
-        if now - spent < 0.002:
-            return (spent - started) * 1000
-        spent = now
 
 
 async def measure_pane() -> None:

@@ -4,11 +4,9 @@ Run: python -m bench.table [ROWS ...]. Read the ratios, not the absolutes.
 """
 
 import asyncio
-import gc
 import statistics
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -16,6 +14,7 @@ from textual.app import App, ComposeResult
 from textual.widget import Widget
 from textual.widgets import DataTable
 
+from bench._cpu import cpu_ms
 from homelab_tui.present.table import Cell, Column, Row
 from homelab_tui.ui.table import LabTable
 
@@ -119,20 +118,6 @@ def changed_rows(rows: Sequence[Row], places: Sequence[int], turn: int) -> list[
         cells = out[index].cells
         out[index] = replace(out[index], cells=(cells[0], Cell(f"turn {turn} {index}"), *cells[2:]))
     return out
-
-
-async def cpu_ms(work: Callable[[], None]) -> float:
-    """CPU time of this process from the call until a tenth of a second passed with nothing to do."""
-    gc.collect()  # what the steps before left behind is not this step's work
-    started = time.process_time()
-    work()
-    spent = time.process_time()
-    while True:
-        await asyncio.sleep(0.1)
-        now = time.process_time()
-        if now - spent < 0.002:
-            return (spent - started) * 1000
-        spent = now
 
 
 async def measured(contender: Contender, count: int, turns: int) -> dict[str, float]:

@@ -70,6 +70,12 @@ class Dashboard:
         await until(lambda: self.dialog == name)
         await self.pilot.pause()
 
+    async def say_yes(self, key: str) -> None:
+        """Press a key that asks first, and agree to its plan."""
+        await self.press(key)
+        await self.until_dialog("ConfirmScreen")
+        await self.press("right", "enter")
+
 
 @asynccontextmanager
 async def dashboard(

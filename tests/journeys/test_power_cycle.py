@@ -20,9 +20,7 @@ async def test_a_pi_is_cycled_and_comes_back_with_a_new_boot(
         await screen.go_to("nodes", "node:rpi03")
         await until(lambda: screen.app.main.pane.why_not("nodes.cycle") is None)
         await until(lambda: "sw1/3" in screen.text_of("node:rpi03") and "unread" not in screen.text_of("node:rpi03"))
-        await screen.press("c")
-        await screen.until_dialog("ConfirmScreen")
-        await screen.press("right", "enter")
+        await screen.say_yes("c")
         await until(lambda: "off" in screen.row("node:rpi03")[1])
         await until(lambda: "answers SSH after" in screen.toasts, 40)
         assert "then Ready after" in screen.toasts
@@ -56,9 +54,7 @@ async def test_leaving_while_the_port_is_off_switches_it_on_first(
     async with dashboard(lab, tmp_path, monkeypatch, extra=extra) as screen:
         await screen.go_to("nodes", "node:rpi03")
         await until(lambda: "unread" not in screen.text_of("node:rpi03"))
-        await screen.press("c")
-        await screen.until_dialog("ConfirmScreen")
-        await screen.press("right", "enter")
+        await screen.say_yes("c")
         port = lab.world.switch.ports[3]
         await until(lambda: port.admin == 2)
         await asyncio.wait_for(screen.lab.close(), 10)

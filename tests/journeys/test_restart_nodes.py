@@ -5,16 +5,10 @@ from pathlib import Path
 import pytest
 
 from homelab_tui.demo.lab import DemoLab
-from tests.journeys.dashboards import Dashboard, dashboard
+from tests.journeys.dashboards import dashboard
 from tests.labs import until
 
 QUICK = '\n[safety]\nboot_grace = "20s"\n'
-
-
-async def _say_yes(screen: Dashboard, key: str) -> None:
-    await screen.press(key)
-    await screen.until_dialog("ConfirmScreen")
-    await screen.press("right", "enter")
 
 
 async def test_a_node_is_cordoned_seen_so_and_given_back_with_the_same_key(
@@ -23,10 +17,10 @@ async def test_a_node_is_cordoned_seen_so_and_given_back_with_the_same_key(
     async with dashboard(lab, tmp_path, monkeypatch, size=(220, 40)) as screen:
         await screen.go_to("nodes", "node:rpi02")
         await until(lambda: "Ready" in screen.text_of("node:rpi02"))
-        await _say_yes(screen, "k")
+        await screen.say_yes("k")
         await until(lambda: "cordoned" in screen.row("node:rpi02")[11])
         await until(lambda: screen.lab.busy == 0)
-        await _say_yes(screen, "k")
+        await screen.say_yes("k")
         await until(lambda: "takes Pods again" in screen.toasts)
         await until(lambda: "cordoned" not in screen.row("node:rpi02")[11])
 
@@ -40,7 +34,7 @@ async def test_a_rolling_restart_gives_each_node_back_before_the_next(
         await until(lambda: "Ready" in screen.text_of("node:rpi02") and "Ready" in screen.text_of("node:rpi03"))
         await screen.press("space", "space")
         assert screen.app.main.pane.table.selected_keys == ("node:rpi02", "node:rpi03")
-        await _say_yes(screen, "B")
+        await screen.say_yes("B")
         await until(lambda: "2 restarted" in screen.toasts, 40)
         await until(lambda: "cordoned" not in screen.text_of("node:rpi02") + screen.text_of("node:rpi03"))
     assert all(lab.world.nodes[name].boot_id != boot for name, boot in boots.items())
