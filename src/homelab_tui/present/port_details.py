@@ -27,7 +27,7 @@ def port_lines(port: PoePort, curves: NodeCurves | None = None, width: int = 80)
 
 def curve_width(width: int) -> int:
     """What is left for a curve beside its label and its words, on a screen of `width`."""
-    return max(16, min(60, width - 62))
+    return max(12, min(60, width - 68))
 
 
 def _counters(port: PoePort) -> str | None:
