@@ -9,6 +9,7 @@ import pytest
 from homelab_tui.config.model import KeysConfig
 from homelab_tui.domain.errors import ConfigError
 from homelab_tui.sources.key_files import (
+    LoadedKeys,
     PrivateKeyUnusable,
     inspect_private_key,
     load_private_key,
@@ -163,3 +164,27 @@ def test_a_fifo_in_the_place_of_a_key_holds_nothing_up(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "id_x")
     with pytest.raises(PrivateKeyUnusable):
         load_private_key(tmp_path / "id_x")
+
+
+def test_a_key_is_taken_apart_once_and_again_when_its_file_is_another(tmp_path: Path) -> None:
+    loaded = LoadedKeys()
+    path = key(tmp_path, "-t", "ed25519")
+    first = loaded.load(path)
+    assert loaded.load(path) is first
+    (tmp_path / "other").mkdir()
+    path.write_bytes(key(tmp_path / "other", "-t", "ed25519").read_bytes())  # of the same length
+    second = loaded.load(path)
+    assert second.asbytes() != first.asbytes()
+    assert second.asbytes() == load_private_key(path).asbytes()
+    path.unlink()
+    with pytest.raises(PrivateKeyUnusable, match=str(path)):
+        loaded.load(path)
+
+
+def test_a_key_that_is_given_a_passphrase_is_not_remembered_open(tmp_path: Path) -> None:
+    loaded = LoadedKeys()
+    path = key(tmp_path, "-t", "ed25519")
+    loaded.load(path)
+    subprocess.run(["ssh-keygen", "-q", "-p", "-P", "", "-N", "a secret", "-f", str(path)], check=True)
+    with pytest.raises(PrivateKeyUnusable, match="is protected by a passphrase"):
+        loaded.load(path)

@@ -55,6 +55,25 @@ class Judgement:
     """The line that agrees (TRUSTED, REVOKED) or contradicts (CHANGED, NEW_TYPE); None for UNKNOWN."""
 
 
+class KnownHosts:
+    """The lines of known_hosts files, in order. Which of them are about a server is found out once for each name.
+
+    A hashed line costs an HMAC to compare, and a home with a thousand of them is asked about every node it has.
+    """
+
+    def __init__(self, entries: Iterable[KnownHost]) -> None:
+        self._entries = tuple(entries)
+        self._about: dict[str, tuple[KnownHost, ...]] = {}
+
+    def about(self, name: str) -> tuple[KnownHost, ...]:
+        """The lines whose first field is about a server. `name` is a lookup_name()."""
+        found = self._about.get(name)
+        if found is None:
+            found = tuple(entry for entry in self._entries if names_match(entry.names, name))
+            self._about[name] = found
+        return found
+
+
 def parse_known_hosts(data: bytes, file: str) -> tuple[KnownHost, ...]:
     """Every line that ssh can read, in the file's order. `file` is only remembered."""
     lines = enumerate(data.split(b"\n"), 1)
@@ -67,13 +86,13 @@ def lookup_name(host: str, port: int) -> str:
     return host.lower() if port == DEFAULT_PORT else f"[{host.lower()}]:{port}"
 
 
-def judge(entries: Iterable[KnownHost], host: str, port: int, key_type: str, blob: bytes) -> Judgement:
+def judge(entries: Iterable[KnownHost] | KnownHosts, host: str, port: int, key_type: str, blob: bytes) -> Judgement:
     """What ssh would say of this key from this server.
 
     A server on another port than 22 is also trusted (or revoked) when the key is so for its plain name; a plain name
     with another key says nothing about it. `@cert-authority` lines are about certificates, which are not offered here.
     """
-    every = tuple(entries)
+    every = entries if isinstance(entries, KnownHosts) else KnownHosts(entries)
     judgement = _judge_name(every, lookup_name(host, port), key_type, blob)
     if judgement.state is HostKeyState.UNKNOWN and port != DEFAULT_PORT:
         fallback = _judge_name(every, host.lower(), key_type, blob)
@@ -82,13 +101,11 @@ def judge(entries: Iterable[KnownHost], host: str, port: int, key_type: str, blo
     return judgement
 
 
-def known_types(entries: Iterable[KnownHost], host: str, port: int) -> tuple[str, ...]:
+def known_types(entries: Iterable[KnownHost] | KnownHosts, host: str, port: int) -> tuple[str, ...]:
     """Types of the keys that this server is known by, to ask it for these first."""
-    every = tuple(entries)
+    every = entries if isinstance(entries, KnownHosts) else KnownHosts(entries)
     for name in dict.fromkeys((lookup_name(host, port), host.lower())):
-        found = tuple(
-            dict.fromkeys(e.key_type for e in every if e.marker is Marker.NONE and names_match(e.names, name))
-        )
+        found = tuple(dict.fromkeys(entry.key_type for entry in every.about(name) if entry.marker is Marker.NONE))
         if found:
             return found
     return ()
@@ -125,8 +142,8 @@ def names_match(names: str, name: str) -> bool:
     return matched
 
 
-def _judge_name(entries: tuple[KnownHost, ...], name: str, key_type: str, blob: bytes) -> Judgement:
-    matching = [entry for entry in entries if names_match(entry.names, name)]
+def _judge_name(entries: KnownHosts, name: str, key_type: str, blob: bytes) -> Judgement:
+    matching = entries.about(name)
     for entry in matching:
         if entry.marker is Marker.REVOKED and entry.blob == blob:
             return Judgement(HostKeyState.REVOKED, entry)
@@ -176,5 +193,7 @@ def _pattern_matches(pattern: str, name: str) -> bool:
     """OpenSSH's match_pattern(): `*` and `?` are special, brackets are not (so fnmatch will not do)."""
     if not pattern:
         return False
+    if "*" not in pattern and "?" not in pattern:  # nearly every name in a file: no expression is made of it
+        return pattern == name
     parts = (".*" if char == "*" else "." if char == "?" else re.escape(char) for char in re.sub(r"\*+", "*", pattern))
     return re.fullmatch("".join(parts), name, re.DOTALL) is not None

@@ -3,6 +3,8 @@
 import fcntl
 import os
 import secrets
+import stat
+import time
 from pathlib import Path
 
 from homelab_tui.domain.errors import SourceError, SourceRefused
@@ -10,6 +12,7 @@ from homelab_tui.domain.key_blobs import fingerprint
 from homelab_tui.domain.keys import HostKey, HostKeyState
 from homelab_tui.domain.known_hosts import (
     KnownHost,
+    KnownHosts,
     judge,
     known_host_line,
     known_types,
@@ -22,33 +25,71 @@ MAX_FILE_BYTES = 32 * 1024 * 1024
 SALT_BYTES = 20
 
 
-def read_known_hosts(files: tuple[Path, ...]) -> tuple[KnownHost, ...]:
-    """The readable lines of every file, in order. A file that is not there counts as empty.
+class KnownHostsFiles:
+    """known_hosts files as they are now, parsed again only when one of them changed. Safe to use from any thread.
 
-    Raises SourceRefused naming a file that is there and cannot be read: passing it over could hide a revoked key.
+    They are opened for every connection: what an editor or ssh has just written counts at once.
     """
-    entries: list[KnownHost] = []
-    for path in files:
+
+    def __init__(self) -> None:
+        self._parsed: dict[Path, tuple[_Stamp, tuple[KnownHost, ...]]] = {}
+        self._joined: dict[tuple[Path, ...], tuple[tuple[tuple[KnownHost, ...], ...], KnownHosts]] = {}
+
+    def read(self, files: tuple[Path, ...]) -> KnownHosts:
+        """The readable lines of every file, in order. A file that is not there counts as empty.
+
+        Raises SourceRefused naming a file that is there and cannot be read: passing it over could hide a revoked key.
+        """
+        parts = tuple(self._lines(path) for path in files)
+        known = self._joined.get(files)
+        if known is None or any(now is not then for now, then in zip(parts, known[0], strict=True)):
+            known = (parts, KnownHosts(entry for part in parts for entry in part))
+            self._joined[files] = known
+        return known[1]
+
+    def _lines(self, path: Path) -> tuple[KnownHost, ...]:
         try:
             handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except (FileNotFoundError, NotADirectoryError):
-            continue
+            return ()
         except OSError as error:
             raise SourceRefused(f"{path} cannot be read ({error.strerror}), so no host key can be checked") from error
         try:
             with os.fdopen(handle, "rb") as file:
-                entries.extend(parse_known_hosts(file.read(MAX_FILE_BYTES) or b"", str(path)))
+                stamp = _stamp(os.fstat(handle))
+                known = self._parsed.get(path)
+                if stamp is not None and known is not None and known[0] == stamp:
+                    return known[1]
+                entries = parse_known_hosts(file.read(MAX_FILE_BYTES) or b"", str(path))
         except OSError as error:
             raise SourceRefused(f"{path} cannot be read ({error.strerror}), so no host key can be checked") from error
-    return tuple(entries)
+        if stamp is not None:
+            self._parsed[path] = (stamp, entries)
+        return entries
 
 
-def preferred_types(hop: Hop, entries: tuple[KnownHost, ...]) -> tuple[str, ...]:
+_Stamp = tuple[int, ...]
+_SETTLED_NS = 2_000_000_000
+
+
+def _stamp(status: os.stat_result) -> _Stamp | None:
+    """What changes whenever a file is written; None where a second write could leave it the same.
+
+    Time stamps are as coarse as a timer tick, two seconds on FAT: only a file that has been left alone for longer can
+    be told by them.
+    """
+    changed_ns = max(status.st_mtime_ns, status.st_ctime_ns)
+    if not stat.S_ISREG(status.st_mode) or time.time_ns() - changed_ns < _SETTLED_NS:
+        return None
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def preferred_types(hop: Hop, entries: KnownHosts) -> tuple[str, ...]:
     """The key types to ask this server for first: those that it is known by."""
     return known_types(entries, hop.key_name, hop.key_port)
 
 
-def judge_host_key(hop: Hop, entries: tuple[KnownHost, ...], key_type: str, blob: bytes) -> HostKey:
+def judge_host_key(hop: Hop, entries: KnownHosts, key_type: str, blob: bytes) -> HostKey:
     """What a server showed, and what we knew of it."""
     judgement = judge(entries, hop.key_name, hop.key_port, key_type, blob)
     entry = judgement.entry

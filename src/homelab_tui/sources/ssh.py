@@ -41,7 +41,7 @@ from homelab_tui.domain.nodes import Node, NodeFacts, PendingUpdates
 from homelab_tui.domain.secrets import Secret
 from homelab_tui.sources.key_files import PrivateKeyUnusable, read_my_keys, read_public_key
 from homelab_tui.sources.key_making import make_key
-from homelab_tui.sources.known_hosts_files import judge_host_key, read_known_hosts, remember_host_key
+from homelab_tui.sources.known_hosts_files import judge_host_key, remember_host_key
 from homelab_tui.sources.probe import PROBE_SCRIPT, parse_probe
 from homelab_tui.sources.probe_updates import UPDATES_SCRIPT, UPDATES_TIMEOUT_S, parse_updates
 from homelab_tui.sources.ssh_account import AccountReading, NoCommands, account_keys, file_faults, no_answer
@@ -156,7 +156,7 @@ class SshSource(Administers):
             if shown.state in (HostKeyState.CHANGED, HostKeyState.REVOKED):
                 arrival.demand_trust()
             remember_host_key(arrival.hop, shown)
-            entries = read_known_hosts(arrival.hop.known_hosts)
+            entries = self._sessions.known_hosts.read(arrival.hop.known_hosts)
             return judge_host_key(arrival.hop, entries, shown.key_type, shown.blob)
 
         return await self._sessions.at_door(node, body, commands=0)

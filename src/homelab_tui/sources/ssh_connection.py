@@ -21,7 +21,7 @@ from homelab_tui.domain.errors import (
 )
 from homelab_tui.domain.key_blobs import blob_type
 from homelab_tui.domain.keys import HostKey, HostKeyState
-from homelab_tui.sources.known_hosts_files import judge_host_key, preferred_types, read_known_hosts
+from homelab_tui.sources.known_hosts_files import KnownHostsFiles, judge_host_key, preferred_types
 from homelab_tui.sources.ssh_limits import MAX_CONNECT_TRIES, Deadline, Limits
 from homelab_tui.sources.ssh_routes import Hop, Route, printable
 from homelab_tui.sources.ssh_threads import Scope
@@ -85,7 +85,8 @@ LogIn = Callable[[Arrival], None]
 class Dialer:
     """Opens what one piece of work needs, and closes all of it."""
 
-    def __init__(self, route: Route, limits: Limits, scope: Scope) -> None:
+    def __init__(self, route: Route, limits: Limits, scope: Scope, known_hosts: KnownHostsFiles) -> None:
+        self._known_hosts = known_hosts
         self._route = route
         self._limits = limits
         self._scope = scope
@@ -198,7 +199,7 @@ class Dialer:
 
     def _shake_hands(self, hop: Hop, link: socket.socket | Tunnel) -> Arrival:
         """Greeting and key exchange. The key types that the server is known by are asked for first."""
-        entries = read_known_hosts(hop.known_hosts)
+        entries = self._known_hosts.read(hop.known_hosts)
         import paramiko  # heavy: nothing may import it before the first paint
 
         silence_paramiko()

@@ -22,7 +22,7 @@ from homelab_tui.domain.errors import (
 from homelab_tui.domain.key_blobs import fingerprint
 from homelab_tui.domain.keys import PublicKey
 from homelab_tui.domain.secrets import Secret
-from homelab_tui.sources.key_files import PrivateKeyUnusable, inspect_private_key, load_private_key, private_key_paths
+from homelab_tui.sources.key_files import PrivateKeyUnusable, inspect_private_key, private_key_paths
 from homelab_tui.sources.ssh_agent import Agent, agent_signer, running_agent
 from homelab_tui.sources.ssh_connection import Arrival
 from homelab_tui.sources.ssh_limits import MAX_AUTH_TRIES, PASSWORD_METHODS
@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 _EXPIRED = re.compile(
     r"current.*password|new password|change your password|password.*expired", re.IGNORECASE | re.DOTALL
 )
+
+
+LoadKey = Callable[[Path], "paramiko.PKey"]
+"""How a private key file is loaded; raises PrivateKeyUnusable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ class Unheard(SourceRefused):
     """The connection ended before the server had answered anything about a login: nothing was tried yet."""
 
 
-def signers_for(hop: Hop, keys: KeysConfig, preferred: str | None = None) -> tuple[Signer, ...]:
+def signers_for(hop: Hop, keys: KeysConfig, load: LoadKey, preferred: str | None = None) -> tuple[Signer, ...]:
     """What may be offered to a server: my key files, the files that ssh would use, then the agent's keys.
 
     A file that needs a passphrase is signed for by the agent, where that has it. `preferred` is the fingerprint that
@@ -74,7 +78,7 @@ def signers_for(hop: Hop, keys: KeysConfig, preferred: str | None = None) -> tup
     held = _held(agent)
     signers: list[Signer] = []
     for path in _private_files(hop, keys):
-        signer = _file_signer(path, agent, held)
+        signer = _file_signer(path, load, agent, held)
         if signer is not None:
             signers.append(signer)
     if agent is not None and not hop.identities_only:
@@ -83,7 +87,7 @@ def signers_for(hop: Hop, keys: KeysConfig, preferred: str | None = None) -> tup
     return tuple(_each_once(signers))
 
 
-def signer_of(key: PublicKey, *, use_agent: bool) -> Signer:
+def signer_of(key: PublicKey, load: LoadKey, *, use_agent: bool) -> Signer:
     """The one signer of a key, for a proof. Raises PrivateKeyUnusable when nothing here can sign with it."""
     agent = running_agent() if use_agent else None
     held = [other for other in _held(agent) if other.blob == key.blob]
@@ -93,7 +97,7 @@ def signer_of(key: PublicKey, *, use_agent: bool) -> Signer:
         private = inspect_private_key(Path(key.private_path))
         if private.is_encrypted and held:
             raise PrivateKeyUnusable("the agent has it open")
-        loaded = load_private_key(private.path)
+        loaded = load(private.path)
         if loaded.asbytes() != key.blob:
             raise PrivateKeyUnusable(f"{private.path} is not the private half of {key.path or key.fingerprint}")
         return Signer(key.fingerprint, key.private_path, lambda: loaded)
@@ -283,7 +287,7 @@ def _private_files(hop: Hop, keys: KeysConfig) -> Iterable[Path]:
             yield path
 
 
-def _file_signer(path: Path, agent: Agent | None, held: tuple[PublicKey, ...]) -> Signer | None:
+def _file_signer(path: Path, load: LoadKey, agent: Agent | None, held: tuple[PublicKey, ...]) -> Signer | None:
     try:
         private = inspect_private_key(path)
     except PrivateKeyUnusable:
@@ -293,7 +297,7 @@ def _file_signer(path: Path, agent: Agent | None, held: tuple[PublicKey, ...]) -
             if key.blob == private.blob:
                 return _agent_signer(agent, key)
     mark = None if private.blob is None else fingerprint(private.blob)
-    return Signer(mark, str(path), lambda: load_private_key(path))
+    return Signer(mark, str(path), lambda: load(path))
 
 
 def _agent_signer(agent: Agent, key: PublicKey) -> Signer:

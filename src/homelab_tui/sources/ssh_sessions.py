@@ -3,12 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from homelab_tui.config.model import KeysConfig, SshConfig
 from homelab_tui.domain.keys import PublicKey
 from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.secrets import Secret
+from homelab_tui.sources.key_files import LoadedKeys
+from homelab_tui.sources.known_hosts_files import KnownHostsFiles
 from homelab_tui.sources.ssh_commands import Output, run_command, running_command
 from homelab_tui.sources.ssh_connection import Arrival, Dialer, LogIn
 from homelab_tui.sources.ssh_doors import Door, Doors
@@ -30,16 +33,29 @@ MAX_PER_JUMP_HOST = 4
 """Connections through one jump host at a time: sshd's MaxStartups begins to drop at 10, and others use it too."""
 
 
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """What every connection is opened with."""
+
+    limits: Limits
+    known_hosts: KnownHostsFiles
+
+    def on(self, route: Route, scope: Scope) -> Dialer:
+        """Opens connections on one way, for one piece of work."""
+        return Dialer(route, self.limits, scope, self.known_hosts)
+
+
 class Session:
     """Logged in to a node; blocking. One command at a time: a server may allow no more (MaxSessions 1)."""
 
     def __init__(
-        self, arrival: Arrival, login: LoggedIn, limits: Limits, scope: Scope, pass_on: LogIn = lambda _arrival: None
+        self, arrival: Arrival, login: LoggedIn, dial: Dial, scope: Scope, pass_on: LogIn = lambda _arrival: None
     ) -> None:
         """`pass_on` logs in at jump hosts, for a second connection."""
         self._arrival = arrival
         self._pass_on = pass_on
-        self._limits = limits
+        self._dial = dial
+        self._limits = dial.limits
         self._scope = scope
         self.login = login
 
@@ -77,7 +93,7 @@ class Session:
     @contextmanager
     def beside(self) -> Iterator[Arrival]:
         """Another connection to the same node, not logged in, while this one stays open."""
-        dialer = Dialer(self._arrival.route, self._limits, self._scope)
+        dialer = self._dial.on(self._arrival.route, self._scope)
         try:
             arrival = dialer.approach(self._pass_on)
             arrival.demand_trust()
@@ -89,7 +105,7 @@ class Session:
     def through(self, command: str) -> Iterator[Arrival]:
         """The door of a server that this command is, spoken to over this very session (`sshd -i`)."""
         hop, transport = self._arrival.hop, self._arrival.transport
-        dialer = Dialer(self._arrival.route, self._limits, self._scope)
+        dialer = self._dial.on(self._arrival.route, self._scope)
         with running_command(transport, command, self.where, timeout_s=self._limits.command_s) as channel:
             try:
                 arrival = dialer.approach_over(hop, channel)
@@ -100,7 +116,7 @@ class Session:
 
     def on(self, arrival: Arrival, login: LoggedIn) -> "Session":
         """A session on a second connection that is logged in by now."""
-        return Session(arrival, login, self._limits, self._scope, self._pass_on)
+        return Session(arrival, login, self._dial, self._scope, self._pass_on)
 
     def wait(self, seconds: float) -> None:
         """Sleeps, as long as the work is wanted."""
@@ -112,7 +128,10 @@ class Sessions:
 
     def __init__(self, ssh: SshConfig, keys: KeysConfig) -> None:
         self._keys = keys
+        self._loaded = LoadedKeys()
         self._limits = Limits.of(ssh)
+        self.known_hosts = KnownHostsFiles()
+        self._dial = Dial(self._limits, self.known_hosts)
         self._routes = Routes(ssh)
         self._threads = WireThreads(ssh.max_parallel, "homelab-ssh")
         self._known_routes: dict[Node, Route] = {}
@@ -131,7 +150,7 @@ class Sessions:
     async def signer(self, key: PublicKey) -> Signer:
         """What signs with a key. Raises PrivateKeyUnusable where nothing here can."""
         return await self.in_thread(
-            lambda _: signer_of(key, use_agent=self._keys.agent),
+            lambda _: signer_of(key, self._loaded.load, use_agent=self._keys.agent),
             deadline_s=LOCAL_TIMEOUT_S,
             late=f"the private half of {key.comment or key.fingerprint} could not be read in time",
         )
@@ -145,7 +164,7 @@ class Sessions:
         route = await self._route(node)
 
         def body(scope: Scope) -> None:
-            dialer = Dialer(route, self._limits, scope)
+            dialer = self._dial.on(route, scope)
             try:
                 dialer.reach()
             finally:
@@ -176,7 +195,7 @@ class Sessions:
             door = self._doors.enter(route, scope) if enter else None
             if door is None:
                 self._doors.shut(route)
-            dialer = Dialer(route, self._limits, scope) if door is None else door.dialer
+            dialer = self._dial.on(route, scope) if door is None else door.dialer
             left_open = False
             try:
                 arrival = dialer.approach(self._pass) if door is None else door.arrival
@@ -186,7 +205,7 @@ class Sessions:
                     if door is None:
                         raise
                     dialer.close()  # the server has shut it in the meantime
-                    dialer = Dialer(route, self._limits, scope)
+                    dialer = self._dial.on(route, scope)
                     result = work(dialer.approach(self._pass), scope)
                 left_open = leave_open and self._doors.leave(Door(route, dialer, arrival), scope, loop)
                 return result
@@ -216,7 +235,7 @@ class Sessions:
         def body(arrival: Arrival, scope: Scope) -> T:
             arrival.demand_trust()
             login = self._log_in(arrival, password) if only is None else log_in(arrival, (only,))
-            return work(Session(arrival, login, self._limits, scope, self._pass))
+            return work(Session(arrival, login, self._dial, scope, self._pass))
 
         return await self.at_door(node, body, commands=commands, enter=True)
 
@@ -225,13 +244,14 @@ class Sessions:
 
         def work(arrival: Arrival, _scope: Scope) -> None:
             arrival.demand_trust()
-            change_password(arrival, signers_for(arrival.hop, self._keys), old, new, self._limits.command_s)
+            signers = signers_for(arrival.hop, self._keys, self._loaded.load)
+            change_password(arrival, signers, old, new, self._limits.command_s)
 
         await self.at_door(node, work, commands=2)
 
     def session(self, arrival: Arrival, login: LoggedIn, scope: Scope) -> Session:
         """A session on a connection that was logged in by other means (a proof)."""
-        return Session(arrival, login, self._limits, scope)
+        return Session(arrival, login, self._dial, scope)
 
     async def close(self) -> None:
         """Ends every connection."""
@@ -245,7 +265,8 @@ class Sessions:
     def _log_in(self, arrival: Arrival, password: Secret | None) -> LoggedIn:
         hop = arrival.hop
         account = (hop.host, hop.port, hop.user)
-        login = log_in(arrival, signers_for(hop, self._keys, self._last_key.get(account)), password)
+        signers = signers_for(hop, self._keys, self._loaded.load, self._last_key.get(account))
+        login = log_in(arrival, signers, password)
         if login.fingerprint is not None:
             self._last_key[account] = login.fingerprint
         return login
