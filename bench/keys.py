@@ -200,9 +200,9 @@ def _p99_ms(lags: list[float]) -> float:
 
 async def _settled(lab: Lab) -> None:
     """Until the first round of every poller is over: it is another matter."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
-        readings = (*lab.store.state.accounts, *lab.store.state.probes)
+        readings = (*lab.store.state.accounts, *lab.store.state.probes, *lab.store.state.updates)
         if all(reading.value is not None or reading.problem for _, reading in readings):
             return
         await asyncio.sleep(0.2)

@@ -19,9 +19,8 @@ from tests.servers import require_binary
 pytestmark = needs_root
 
 BEFORE_THE_RENAME = (
-    Step("id", 1),  # read for the plan
+    Step("date", 1),  # read for the plan
     Step("sha256sum", 1),  # is the file still what was read?
-    Step("mktemp", 1),
     Step("cp", 1),
     Step("head", 1),
     Step("sha256sum", 2),  # did everything arrive?
@@ -32,7 +31,7 @@ AFTER_THE_RENAME = (
     Step("sha256sum", 3),  # read back
     Step("proof-begins", 1),
 )
-PROGRAMS = ("id", "sha256sum", "mktemp", "cp", "head", "sync", "mv")
+PROGRAMS = ("date", "sha256sum", "cp", "head", "sync", "mv")
 
 
 @pytest.fixture

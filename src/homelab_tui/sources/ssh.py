@@ -195,7 +195,9 @@ class SshSource(Administers):
         """Every authorized_keys file that sshd reads for the account, and what keeps it from being read."""
 
         def body(session: Session) -> AccountKeys:
-            return self._told(node, session, read_account(session))
+            reading = read_account(session)
+            session.memory.keep(reading)
+            return self._told(node, session, reading)
 
         return await self._sessions.with_session(node, body, password=password)
 

@@ -4,8 +4,8 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from homelab_tui.domain.authorized_keys import merge_cells, read_cells
@@ -20,6 +20,18 @@ from homelab_tui.sources.ssh_limits import PASSWORD_METHODS
 from homelab_tui.sources.ssh_routes import printable
 
 _ZONE = re.compile(r"([+-])(\d\d)(\d\d)")
+_SEEN = re.compile(r"[0-9]+:[0-9]+( [0-9]+:[0-9]+)*")
+_SETTLED_S = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """One line behind a marker."""
+
+    word: str
+    text: str
+    body: list[str] = field(default_factory=list)
+    """The lines after it that have no marker: noise, or the file that the word announced."""
 
 
 class NoCommands(SourceRefused):
@@ -59,6 +71,8 @@ class AccountReading:
     """Whether they could be looked for at all."""
     has_more_others: bool = False
     """Whether there were too many of them to look at all."""
+    sudo_seen: str | None = None
+    """How the files on the node looked that decide about `sudo`; None where that tells nothing."""
     by_sftp: bool = False
     """Read as files over SFTP, because the account runs no commands: no lock, no clock of the node's."""
 
@@ -87,11 +101,11 @@ class AccountReading:
 def parse_account(output: Output, where: str, mark: str) -> AccountReading:
     """The account behind the markers. Raises SourceRefused for an account that runs no commands, else SourceGarbled."""
     words = list(_marked(output.stdout, mark))
-    if not any(word == "DONE" for word, _ in words):
+    if not any(said.word == "DONE" for said in words):
         raise no_answer(output, where)
-    begins = [position for position, (word, _) in enumerate(words) if word == "OTHER"]
+    begins = [position for position, said in enumerate(words) if said.word == "OTHER"]
     own = words[: begins[0]] if begins else words
-    said = dict(reversed(own))
+    said = {one.word: one.text for one in reversed(own)}
     try:
         seconds, zone = said["CLOCK"].split()
         reading = AccountReading(
@@ -102,20 +116,21 @@ def parse_account(output: Output, where: str, mark: str) -> AccountReading:
             utc_offset=_offset(zone),
             sudo=said.get("SUDO") == "yes",
             files=tuple(_files(own)),
-            sshd=tuple(_setting(text) for word, text in own if word == "CONF"),
+            sshd=tuple(_setting(one.text) for one in own if one.word == "CONF"),
+            sudo_seen=_sudo_seen(said),
         )
         ends = (*begins[1:], len(words)) if begins else ()
         others = (_other(reading, words[begin:end]) for begin, end in zip(begins, ends, strict=True))
-        heard = {word for word, _ in words}
+        heard = {one.word for one in words}
         seen, has_more = "LOOKED" in heard, "MORE" in heard
         return replace(reading, others=tuple(others), others_seen=seen, has_more_others=has_more)
     except (KeyError, ValueError, OverflowError, binascii.Error) as error:
         raise SourceGarbled(f"{where}: what the account says about itself cannot be read") from error
 
 
-def _other(reading: AccountReading, words: list[tuple[str, str]]) -> AccountReading:
+def _other(reading: AccountReading, words: list[_Said]) -> AccountReading:
     """Another account of the node: the clock and sshd's settings are the same."""
-    uid, user, home = words[0][1].split(" ", 2)
+    uid, user, home = words[0].text.split(" ", 2)
     return replace(reading, user=user, uid=int(uid), home=home, sudo=False, files=tuple(_files(words)))
 
 
@@ -222,39 +237,73 @@ def no_answer(output: Output, where: str) -> SourceError:
     return NoCommands(f"{where}: the account takes the login but runs no commands: is it restricted?{hint}")
 
 
-def _marked(data: bytes, mark: str) -> Iterator[tuple[str, str]]:
-    """Each marked line as its word and the rest. surrogateescape keeps a path's odd bytes."""
+def _marked(data: bytes, mark: str) -> Iterator[_Said]:
+    """Each marked line, with the unmarked ones up to the next. surrogateescape keeps a path's odd bytes."""
+    said: _Said | None = None
     for line in data.decode("utf-8", "surrogateescape").split("\n"):
-        if line.startswith(f"{mark} "):
-            word, _, text = line[len(mark) + 1 :].rstrip("\r").partition(" ")
-            yield word, text
+        if not line.startswith(f"{mark} "):
+            if said is not None:
+                said.body.append(line)
+            continue
+        if said is not None:
+            yield said
+        word, _, text = line[len(mark) + 1 :].rstrip("\r").partition(" ")
+        said = _Said(word, text)
+    if said is not None:
+        yield said
 
 
-def _files(words: list[tuple[str, str]]) -> Iterator[FileReading]:
-    """A FILE line opens a file; the lines up to the next one are about it."""
+def _files(words: list[_Said]) -> Iterator[FileReading]:
+    """A FILE line opens a file; the lines up to the next one are about it. STAT lines are about all of them."""
+    home = next((one.text for one in words if one.word == "REAL"), "")
+    modes = dict(_path_mode(one.text) for one in words if one.word == "STAT")
     current: FileReading | None = None
-    for word, text in words:
-        if word == "FILE":
+    encoded: _Said | None = None
+    for one in words:
+        if encoded is not None and one.word not in ("END", "UNREADABLE"):
+            raise ValueError("cut short")
+        if one.word == "FILE":
             if current is not None:
                 yield current
-            current = FileReading(text)
-        elif current is not None:
-            current = _told(current, word, text)
+            current = FileReading(one.text)
+        elif current is not None and one.word == "AT":
+            current = replace(current, chain=tuple(_chain(one.text, home, modes)))
+        elif current is not None and one.word == "END" and encoded is not None:
+            current = replace(current, data=_decoded(encoded))
+        elif current is not None and one.word in TROUBLES:
+            current = replace(current, trouble=TROUBLES[one.word])
+        encoded = one if one.word in ("B64", "HEX") else None
     if current is not None:
         yield current
 
 
-def _told(file: FileReading, word: str, text: str) -> FileReading:
-    if word in ("B64", "HEX"):
-        encoded, _, end = text.rpartition(" ")
-        if end != "END":
-            raise ValueError("cut short")
-        return replace(file, data=base64.b64decode(encoded, validate=True) if word == "B64" else bytes.fromhex(encoded))
-    if word == "STAT":
-        return replace(file, chain=(*file.chain, _path_mode(text)))
-    if word in TROUBLES:
-        return replace(file, trouble=TROUBLES[word])
-    return file
+def _decoded(said: _Said) -> bytes:
+    """What a file holds. Raises ValueError for anything in between that is not it."""
+    if said.word == "B64":
+        return base64.b64decode("".join(said.body), validate=True)
+    return bytes.fromhex(" ".join(said.body))
+
+
+def _chain(path: str, home: str, modes: Mapping[str, PathMode]) -> Iterator[PathMode]:
+    """The path and every directory above it, up to the home."""
+    while True:
+        if path in modes:
+            yield modes[path]
+        if path == home or path in ("", "/"):
+            return
+        path = path.rpartition("/")[0] or "/"
+
+
+def _sudo_seen(said: Mapping[str, str]) -> str | None:
+    """How the files looked that decide about sudo; None where the next change of them could look the same.
+
+    Their times are whole seconds: only what has been left alone for longer is told by them.
+    """
+    seen = said.get("SEEN", "")
+    if _SEEN.fullmatch(seen) is None:
+        return None
+    latest = max(int(place.partition(":")[2]) for place in seen.split(" "))
+    return seen if int(said["CLOCK"].split()[0]) - latest > _SETTLED_S else None
 
 
 TROUBLES = {
@@ -267,12 +316,13 @@ TROUBLES = {
 _UNREAD = (TROUBLES["UNREADABLE"], TROUBLES["TOOBIG"])
 
 
-def _path_mode(text: str) -> PathMode:
+def _path_mode(text: str) -> tuple[str, PathMode]:
     owner, group, mode, members, path = text.split(" ", 4)
     names = None if members == "-" else tuple(name for name in members.split(",") if name)
     shown = printable(path, 400)
     # A name that is not shown as it is must not be taken for another path's.
-    return PathMode(shown if shown == path else f"{shown}…", int(owner), int(group), int(mode, 8) & 0o7777, names)
+    shown = shown if shown == path else f"{shown}…"
+    return path, PathMode(shown, int(owner), int(group), int(mode, 8) & 0o7777, names)
 
 
 def _setting(text: str) -> tuple[str, str]:

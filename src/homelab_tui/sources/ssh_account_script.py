@@ -17,15 +17,11 @@ MOST_OTHERS = 200
 # make ours unreadable.
 # For the account itself, and once more as root for the other accounts of the node. `as` runs a program as the account
 # whose file is looked at: root never opens a file on a path that somebody else can change (CVE-2026-11837).
+# `measure` comes first and asks for all paths of an account at once; what it heard is gone through without a program.
 _LOOK = r"""
 say() { printf '\n@@HL %s\n' "$*"; }
-encoding=B64
-command -v base64 >/dev/null 2>&1 || encoding=HEX
-encoded() {
-  if [ "$encoding" = B64 ]; then base64 | tr -d '\n'
-  elif command -v hexdump >/dev/null 2>&1; then hexdump -v -e '1/1 "%02x"'
-  else od -An -v -tx1 | tr -d ' \n'; fi
-}
+nl='
+'
 expand() {
   r=$1; o=
   while [ -n "$r" ]; do
@@ -42,33 +38,71 @@ members() {
   { getent group "$1" | cut -d: -f4 | tr , '\n'; getent passwd | awk -F: -v g="$1" '$4 == g { print $1 }'; } |
   sort -u | tr '\n' ',' 2>/dev/null
 }
+straight() {
+  case $1 in *//*|*/./*|*/../*) return 1 ;; "$HOME"|"$HOME"/*) [ -n "$home" ] || return 1 ;; *) return 1 ;; esac
+  d=$1
+  while [ "$d" != "$HOME" ]; do [ ! -L "$d" ] || return 1; d=${d%/*}; done
+  d=$home${1#"$HOME"}
+}
+place() {
+  case $1 in /*) p=$1 ;; *) p=$HOME/$1 ;; esac
+  e=; if as [ -e "$p" ]; then e=yes; fi
+  if [ -n "$e" ]; then straight "$p" || d=$(readlink -f "$p") || d=$p
+  elif [ -d "${p%/*}" ]; then straight "${p%/*}" || d=$(cd "${p%/*}" 2>/dev/null && pwd -P) || d=${p%/*}
+  else d=; fi
+}
+measure() {
+  set -- "$home"
+  for f in $files; do
+    expand "$f"; [ "$f" != none ] && wanted "$o" || continue
+    place "$o"
+    while [ -n "$d" ]; do
+      set -- "$@" "$d"
+      [ "$d" != "$home" ] && [ "$d" != / ] || break
+      d=${d%/*}; d=${d:-/}
+    done
+  done
+  heard=$(stat -c '%u %g %a %s %i %Z %n' "$@" $deciding 2>/dev/null)
+}
+split() {
+  rest=$1
+  owner=${rest%% *}; rest=${rest#* }; group=${rest%% *}; rest=${rest#* }; mode=${rest%% *}; rest=${rest#* }
+  bytes=${rest%% *}; rest=${rest#* }; inode=${rest%% *}; rest=${rest#* }; since=${rest%% *}; name=${rest#* }
+}
+size() {
+  IFS=$nl
+  for line in $heard; do
+    case $line in *" $d") split "$line"; [ "$name" != "$d" ] || { unset IFS; n=$bytes; return; } ;; esac
+  done
+  unset IFS
+  n=$(as cat "$p" | head -c 1000001 | wc -c)
+}
+show() {
+  if command -v base64 >/dev/null 2>&1; then say B64; as base64 "$p"
+  elif command -v hexdump >/dev/null 2>&1; then say HEX; as hexdump -v -e '1/1 "%02x"' "$p"
+  else say HEX; as od -An -v -tx1 "$p"; fi
+}
 look() {
-  f=$1; case $f in /*) p=$f ;; *) p=$HOME/$f ;; esac
-  say FILE "$f"
-  if ! as [ -e "$p" ]; then
+  say FILE "$1"
+  place "$1"
+  if [ -z "$e" ]; then
     if as [ -L "$p" ]; then say DANGLING
     else as [ -x "${p%/*}" ] || ! as [ -e "${p%/*}" ] || say UNREADABLE; fi
-    d=${p%/*}; [ -d "$d" ] || return 0
-    case $d in "$home"|"$home"/*) [ ! -L "$d" ] ;; *) false ;; esac || d=$(cd "$d" 2>/dev/null && pwd -P) || d=${p%/*}
-  else
-    d=$(readlink -f "$p") || d=$p
-    if ! as [ -f "$p" ]; then say NOTREG
-    elif ! as [ -r "$p" ]; then say UNREADABLE
-    elif n=$(size "$p"); [ "$n" -gt "$room" ]; then say TOOBIG
-    else room=$((room - n)); printf '\n@@HL %s ' "$encoding"; as cat "$p" | encoded; printf ' END\n'; fi
-  fi
-  set --
-  while :; do
-    set -- "$@" "$d"
-    [ "$d" != "$home" ] && [ "$d" != / ] || break
-    d=${d%/*}; d=${d:-/}
+  elif ! as [ -f "$p" ]; then say NOTREG
+  elif ! as [ -r "$p" ]; then say UNREADABLE
+  elif size; [ "$n" -gt "$room" ]; then say TOOBIG
+  else room=$((room - n)); if show; then say END; else say UNREADABLE; fi; fi
+  [ -z "$d" ] || say AT "$d"
+}
+chains() {
+  IFS=$nl
+  for line in $heard; do
+    unset IFS
+    split "$line"
+    case $mode in *[2367]?) group="$group $mode $(members "$group")" ;; *) group="$group $mode -" ;; esac
+    case " $deciding " in *" $name "*) ;; *) say STAT "$owner $group $name" ;; esac
   done
-  stat -c '%u %g %a %n' "$@" 2>/dev/null | while read -r owner group mode place; do
-    case $mode in
-      *[2367]?) say STAT "$owner $group $mode $(members "$group") $place" ;;
-      *) say STAT "$owner $group $mode - $place" ;;
-    esac
-  done
+  unset IFS
 }
 """
 
@@ -76,12 +110,13 @@ look() {
 _OTHERS = r"""
 set -f
 LC_ALL=C; export LC_ALL
-me=$1; files=$2; found=0; room=300000
+me=$1; files=$2; found=0; room=300000; deciding=
 as() {
   if command -v setpriv >/dev/null 2>&1; then setpriv --reuid "$i" --regid "$gid" --clear-groups "$@" </dev/null
   else runuser -u "$u" -- "$@" </dev/null; fi
 }
-size() { as cat "$1" | head -c 1000001 | wc -c; }
+# What root does not see is not there; spares the programs that would find that out as the account.
+wanted() { case $1 in /*) p=$1 ;; *) p=$HOME/$1 ;; esac; [ -e "$p" ] || [ -L "$p" ]; }
 @LOOK
 { getent passwd 2>/dev/null || cat /etc/passwd; } | head -n 2000 |
 while IFS=: read -r u _ i gid _ HOME _; do
@@ -94,44 +129,68 @@ while IFS=: read -r u _ i gid _ HOME _; do
   [ -n "$there" ] && home=$(cd "$HOME" 2>/dev/null && pwd -P) || continue
   found=$((found + 1)); [ "$found" -le @MOST ] || { say MORE; break; }
   say OTHER "$i $u $HOME"
-  for f in $files; do
-    expand "$f"; case $o in /*) p=$o ;; *) p=$HOME/$o ;; esac
-    # What root does not see is not there; spares the programs that would find that out as the account.
-    if [ -e "$p" ] || [ -L "$p" ]; then look "$o"; fi
-  done
+  say REAL "$home"
+  measure
+  for f in $files; do expand "$f"; if wanted "$o"; then look "$o"; fi; done
+  chains
 done
 say LOOKED
 """
 
+# Whether sudo works without a password is not asked again (5 ms of CPU, a line in the log, and from some a mail to
+# root) as long as what decides about it looks as it did: `known` is that answer and those looks.
 _READ_ACCOUNT = r"""
 main() {
-LC_ALL=C; export LC_ALL; umask 077; set -f
+LC_ALL=C; export LC_ALL; umask 077; set -f; unset IFS
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin; export PATH
-room=1000000
+room=1000000; known='@KNOWN'
+deciding='/etc/sudoers /etc/sudoers.d /usr/etc/sudoers /etc/group'
 as() { "$@"; }
-size() { wc -c <"$1"; }
+wanted() { :; }
 @LOOK
-i=$(id); i=${i#uid=}; u=${i%%)*}; u=${u#*\(}; i=${i%%[!0-9]*}; home=$(cd 2>/dev/null && pwd -P) || home=
-say USER "$u"; say UID "$i"; say HOME "$HOME"
+cd -P 2>/dev/null && home=$PWD || home=
+u=${LOGNAME:-${USER:-}}; [ -n "$u" ] || u=$(id -un)
+i=; files=@FILES
+measure
+IFS=$nl; seen=
+for line in $heard; do
+  split "$line"
+  case " $deciding " in
+    *" $name "*) seen="$seen $inode:$since" ;;
+    *) if [ "$name" = "$home" ] && [ -O "$home" ]; then i=$owner; fi ;;
+  esac
+done
+unset IFS
+[ -n "$i" ] || i=$(id -u)
+say USER "$u"; say UID "$i"; say HOME "$HOME"; say REAL "$home"
 say CLOCK "$(date '+%s %z')"
-s=no
-if [ "$i" = 0 ]; then s=; say SUDO yes
-elif ! command -v sudo >/dev/null 2>&1; then say SUDO no
-elif sudo -n true >/dev/null 2>&1; then s='sudo -n'; say SUDO yes
-else say SUDO no; fi
-conf=; files=@FILES
+s='sudo -n'; sure=
+if [ "$i" = 0 ]; then s=; sure=yes
+elif ! command -v sudo >/dev/null 2>&1 || [ "$known" = "no$seen" ]; then s=no
+elif [ "$known" != "yes$seen" ]; then sudo -n true >/dev/null 2>&1 && sure=yes || s=no; fi
+before=$files
 if [ @SERVER = dropbear ]; then
   if [ "$i" = 0 ] && [ -e /etc/openwrt_release ]; then files=@ROOTFILE; fi
-elif [ "$s" != no ] && command -v sshd >/dev/null 2>&1; then
+elif [ "$s" != no ] && sshd=$(command -v sshd); then
   from=${SSH_CONNECTION%% *}; from=${from:-127.0.0.1}
-  conf=$($s "$(command -v sshd)" -T -C "user=$u,host=$from,addr=$from" 2>/dev/null) || conf=
-  found=$(printf '%s\n' "$conf" | sed -n 's/^authorizedkeysfile //p')
-  [ -z "$found" ] || files=$found
-  printf '%s\n' "$conf" |
-  grep -E '^(authorizedkeys|strictmodes|pubkeyauth|passwordauth|kbdinteractive|permitroot)' |
-  while read -r line; do say CONF "$line"; done
+  conf=$($s "$sshd" -T -C "user=$u,host=$from,addr=$from" 2>/dev/null) || conf=
+  [ -z "$conf" ] || sure=yes
+  IFS=$nl
+  for line in $conf; do
+    unset IFS
+    case $line in authorizedkeysfile\ *) files=${line#* } ;; esac
+    case $line in authorizedkeys*|strictmodes*|pubkeyauth*|passwordauth*|kbdinteractive*|permitroot*)
+      say CONF "$line" ;;
+    esac
+  done
+  unset IFS
 fi
+if [ "$s" != no ] && [ -z "$sure" ]; then sudo -n true >/dev/null 2>&1 || s=no; fi
+if [ "$s" = no ]; then say SUDO no; else say SUDO yes; fi
+[ -z "$seen" ] || say SEEN "${seen# }"
+[ "$files" = "$before" ] || measure
 for f in $files; do [ "$f" = none ] || { expand "$f"; look "$o"; }; done
+chains
 if [ "$s" != no ] && [ @SERVER != dropbear ]; then
 others=$(cat <<'OTHERS_END'
 @OTHERS
@@ -150,8 +209,8 @@ def is_dropbear(server_version: str) -> bool:
     return "dropbear" in server_version.lower()
 
 
-def read_account_script(mark: str, *, dropbear: bool = False) -> bytes:
-    """The script that reads an account, for `sh -s`."""
+def read_account_script(mark: str, *, dropbear: bool = False, known: str = "") -> bytes:
+    """The script that reads an account, for `sh -s`. `known`: see `AccountMemory.known_sudo`."""
     files = "'.ssh/authorized_keys'" if dropbear else "'.ssh/authorized_keys .ssh/authorized_keys2'"
     words = {
         "@OTHERS": _OTHERS,
@@ -160,6 +219,7 @@ def read_account_script(mark: str, *, dropbear: bool = False) -> bytes:
         "@FILES": files,
         "@SERVER": "dropbear" if dropbear else "openssh",
         "@ROOTFILE": DROPBEAR_ROOT_FILE,
+        "@KNOWN": known,
         MARK: mark,
     }
     script = _READ_ACCOUNT

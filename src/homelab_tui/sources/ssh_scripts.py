@@ -23,7 +23,7 @@ _SWAP_LINES = (
     "len=$3",
     "f=$4",
     "mark=$5",
-    'h() { sum=$(sha256sum) && echo "${sum%% *}"; }',
+    'h() { sum=$(sha256sum <"$1") && sum=${sum%% *}; }',
     r'say() { printf "\n%s %s\n" "$mark" "$*"; }',
     'cd -- "$HOME" 2>/dev/null || { say NOHOME; exit 10; }',
     "case $f in */*) dir=${f%/*} ;; *) dir=. ;; esac",
@@ -35,22 +35,24 @@ _SWAP_LINES = (
     # Under the lock every other temporary file of ours is a dead writer's.
     "if command -v flock >/dev/null 2>&1; then flock -w 10 9 || { say LOCK; exit 14; }; "
     'for left in "$f".hl.??????; do if [ -e "$left" ]; then rm -f -- "$left"; fi; done; fi',
-    'if [ -e "$f" ]; then cur=$(h <"$f") || { say READ; exit 15; }; else cur=none; fi',
-    '[ "$cur" = "$old" ] || { say STALE "$cur"; exit 16; }',
+    'if [ -e "$f" ]; then h "$f" || { say READ; exit 15; }; else sum=none; fi',
+    '[ "$sum" = "$old" ] || { say STALE "$sum"; exit 16; }',
     # "none" takes the file away: undoing the write that made it.
     'if [ "$new" = none ]; then rm -f -- "$f" || { say RENAME; exit 20; }; say OK; exit 0; fi',
-    't=$(mktemp "$f.hl.XXXXXX") || { say TMP; exit 17; }',
+    # The last six characters of the mark are as random as mktemp's would be; -C opens no file that is there already.
+    "t=$f.hl.${mark#??????????????}",
+    'set -C; true >"$t" || { say TMP; exit 17; }; set +C',
     # PIPE too: with the link gone, the very message about it would kill the shell before it has cleaned up.
     r'trap "rm -f -- \"$t\"" EXIT',
     'trap "exit 30" HUP TERM INT PIPE',
     'if [ -e "$f" ]; then cp -a -- "$f" "$t" || { say COPY; exit 17; }; fi',
     'head -c "$len" >"$t" || { say WRITE; exit 18; }',
-    '[ "$(h <"$t")" = "$new" ] || { say SHORT; exit 19; }',
+    'h "$t" && [ "$sum" = "$new" ] || { say SHORT; exit 19; }',
     'sync "$t" 2>/dev/null || sync',
     'mv -f -- "$t" "$f" || { say RENAME; exit 20; }',
     "trap - EXIT HUP TERM INT PIPE",
     'command -v restorecon >/dev/null 2>&1 && restorecon -F "$dir" "$f"',
-    '[ "$(h <"$f")" = "$new" ] || { say VERIFY; exit 21; }',
+    'h "$f" && [ "$sum" = "$new" ] || { say VERIFY; exit 21; }',
     "say OK",
 )
 SWAP_FILE = "; ".join(_SWAP_LINES)

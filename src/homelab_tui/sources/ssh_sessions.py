@@ -12,6 +12,7 @@ from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.secrets import Secret
 from homelab_tui.sources.key_files import LoadedKeys
 from homelab_tui.sources.known_hosts_files import KnownHostsFiles
+from homelab_tui.sources.ssh_account_memory import AccountMemory
 from homelab_tui.sources.ssh_commands import Output, run_command, running_command
 from homelab_tui.sources.ssh_connection import Arrival, Dialer, LogIn
 from homelab_tui.sources.ssh_doors import Door, Doors
@@ -49,9 +50,18 @@ class Session:
     """Logged in to a node; blocking. One command at a time: a server may allow no more (MaxSessions 1)."""
 
     def __init__(
-        self, arrival: Arrival, login: LoggedIn, dial: Dial, scope: Scope, pass_on: LogIn = lambda _arrival: None
+        self,
+        arrival: Arrival,
+        login: LoggedIn,
+        dial: Dial,
+        scope: Scope,
+        pass_on: LogIn = lambda _arrival: None,
+        memory: AccountMemory | None = None,
     ) -> None:
-        """`pass_on` logs in at jump hosts, for a second connection."""
+        """`pass_on` logs in at jump hosts, for a second connection; `memory` goes from session to session."""
+        self.memory = memory or AccountMemory()
+        self.recent = self.memory.take_recent()
+        """The account as it was read a moment ago, when nothing has been done since."""
         self._arrival = arrival
         self._pass_on = pass_on
         self._dial = dial
@@ -116,7 +126,7 @@ class Session:
 
     def on(self, arrival: Arrival, login: LoggedIn) -> "Session":
         """A session on a second connection that is logged in by now."""
-        return Session(arrival, login, self._dial, self._scope, self._pass_on)
+        return Session(arrival, login, self._dial, self._scope, self._pass_on, self.memory)
 
     def wait(self, seconds: float) -> None:
         """Sleeps, as long as the work is wanted."""
@@ -138,6 +148,7 @@ class Sessions:
         self._doors = Doors()
         self._gates: dict[tuple[str, int], asyncio.Semaphore] = {}
         self._last_key: dict[tuple[str, int, str], str] = {}
+        self._memories: dict[tuple[str, int, str], AccountMemory] = {}
 
     def use_keys(self, keys: KeysConfig) -> None:
         """From now on these are my keys: one was made."""
@@ -235,7 +246,8 @@ class Sessions:
         def body(arrival: Arrival, scope: Scope) -> T:
             arrival.demand_trust()
             login = self._log_in(arrival, password) if only is None else log_in(arrival, (only,))
-            return work(Session(arrival, login, self._dial, scope, self._pass))
+            memory = self._memories.setdefault(_account(arrival.hop), AccountMemory())
+            return work(Session(arrival, login, self._dial, scope, self._pass, memory))
 
         return await self.at_door(node, body, commands=commands, enter=True)
 
@@ -264,7 +276,7 @@ class Sessions:
 
     def _log_in(self, arrival: Arrival, password: Secret | None) -> LoggedIn:
         hop = arrival.hop
-        account = (hop.host, hop.port, hop.user)
+        account = _account(hop)
         signers = signers_for(hop, self._keys, self._loaded.load, self._last_key.get(account))
         login = log_in(arrival, signers, password)
         if login.fingerprint is not None:
@@ -294,3 +306,7 @@ class Sessions:
         if key not in self._gates:
             self._gates[key] = asyncio.Semaphore(places)
         return self._gates[key]
+
+
+def _account(hop: Hop) -> tuple[str, int, str]:
+    return hop.host, hop.port, hop.user

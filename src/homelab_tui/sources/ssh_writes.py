@@ -43,9 +43,9 @@ class Standing:
 def read_account(session: Session) -> AccountReading:
     """The account, by one command; over SFTP where it runs none. Raises NoCommands where it has neither."""
     mark, dropbear = new_mark(), is_dropbear(session.server_version)
-    output = session.run("sh -s", read_account_script(mark, dropbear=dropbear))
+    output = session.run("sh -s", read_account_script(mark, dropbear=dropbear, known=session.memory.known_sudo()))
     try:
-        return parse_account(output, session.where, mark)
+        reading = parse_account(output, session.where, mark)
     except NoCommands as refusal:
         names = (DEFAULT_FILE,) if dropbear else (DEFAULT_FILE, f"{DEFAULT_FILE}2")
         try:
@@ -53,6 +53,8 @@ def read_account(session: Session) -> AccountReading:
                 return read_by_sftp(files, session.user, names)
         except NoSftp:
             raise refusal from None
+    session.memory.learn(reading)
+    return reading
 
 
 class Attempts:
@@ -83,7 +85,8 @@ def add_line(session: Session, key: PublicKey, attempts: Attempts) -> tuple[KeyW
     still.
     """
     for attempt in range(MAX_WRITE_TRIES):
-        reading = read_account(session)
+        # What the plan was made of a moment ago is good enough to write from: only those very bytes are replaced.
+        reading = (_writable(session.recent, key) if attempt == 0 else None) or read_account(session)
         standing = standing_of(reading, key)
         if standing is not None:
             data = standing.file.data
@@ -103,6 +106,14 @@ def add_line(session: Session, key: PublicKey, attempts: Attempts) -> tuple[KeyW
         attempts.last = None
         session.wait(random.uniform(0.01, 0.05) * (attempt + 1))  # noqa: S311 - jitter, not a secret
     raise SourceConflict(f"{session.where}: authorized_keys changes all the time; nothing was written")
+
+
+def _writable(recent: AccountReading | None, key: PublicKey) -> AccountReading | None:
+    """A reading of a moment ago, if it leads to a write; whatever else it says has to be read again."""
+    if recent is None or recent.by_sftp or standing_of(recent, key) is not None:
+        return None
+    is_clear = any(recent.may_write(file.name) for file in recent.files) and recent.target.trouble is None
+    return recent if is_clear else None
 
 
 def standing_of(reading: AccountReading, key: PublicKey) -> Standing | None:
