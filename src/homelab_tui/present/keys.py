@@ -55,8 +55,10 @@ def rows(state: LabState, now: datetime) -> tuple[Row, ...]:
 
 def found_accounts(state: LabState, value: AccountKeys | None, account: str) -> tuple[FoundAccount, ...]:
     """The other accounts of a node that hold keys, without those that the configuration names itself."""
+    if value is None or not value.others:
+        return ()  # the usual case; what follows looks through every account
     named = {reading.value.account for name, reading in state.accounts if reading.value and is_beside(name, account)}
-    return tuple(other for other in (value.others if value else ()) if other.account not in named)
+    return tuple(other for other in value.others if other.account not in named)
 
 
 def is_beside(name: str, account: str) -> bool:
