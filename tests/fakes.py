@@ -2,7 +2,7 @@
 
 import asyncio
 import resource
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -252,6 +252,7 @@ class FakeSsh:
         everywhere: bool = False,
         dry_run: bool = False,
         before_write: BeforeWrite = no_matter,
+        may_close: Collection[str] = (),
     ) -> KeyRemoval:
         """One line removed."""
         self.calls.append(("remove_key", node.name))

@@ -48,10 +48,12 @@ async def test_a_key_is_found_in_another_account_taken_out_of_it_and_brought_bac
         ]
         own_only = await source.remove_key(node, stranger.fingerprint)
         assert (own_only.detail, own_only.writes) == ("not there", ())
-        seen = await source.remove_key(node, stranger.fingerprint, everywhere=True, dry_run=True)
+        seen = await source.remove_key(
+            node, stranger.fingerprint, everywhere=True, dry_run=True, may_close=(other.user,)
+        )
         assert f"would remove: ~{other.user}/.ssh/authorized_keys line 2" in seen.detail
         assert file.read_bytes() == before
-        removal = await source.remove_key(node, stranger.fingerprint, everywhere=True)
+        removal = await source.remove_key(node, stranger.fingerprint, everywhere=True, may_close=(other.user,))
         assert removal.problem is None
         (write,) = removal.writes
         assert file.read_bytes() == b"# mine, caf\xe9\r\n# end" == write.after
@@ -62,6 +64,35 @@ async def test_a_key_is_found_in_another_account_taken_out_of_it_and_brought_bac
         assert file.read_bytes() == before
         with pytest.raises(SourceConflict, match="changed since by somebody else"):
             await source.restore_file(node, write.file, sha256(b"other"), b"")
+
+
+async def test_another_account_keeps_its_last_usable_line_and_it_is_said_how_to_take_it_too(
+    stranger: PublicKey,
+) -> None:
+    with two_accounts() as (server, account, other):
+        own = account.write(".ssh/authorized_keys", line_of(stranger) + line_of(server.admin))
+        before = line_of(stranger) + b'from="10.0.0.1" ' + line_of(server.admin)  # from elsewhere only: no way in
+        file = other.write(".ssh/authorized_keys", before)
+        source, node = server.source(), server.node(account)
+        reason = (
+            f"~{other.user}/.ssh/authorized_keys would stay as it is: it is the last usable line of the account "
+            f"{other.user}; --close {other.user} takes it away all the same"
+        )
+        assert reason in (await source.remove_key(node, stranger.fingerprint, everywhere=True, dry_run=True)).detail
+        removal = await source.remove_key(node, stranger.fingerprint, everywhere=True)
+        assert removal.problem == reason.replace("would stay", "stays")
+        assert own.read_bytes() == line_of(server.admin)
+        assert file.read_bytes() == before
+        again = await source.remove_key(node, stranger.fingerprint, everywhere=True)
+        assert (again.writes, again.problem) == ((), removal.problem)
+        assert again.detail.startswith("nothing was removed; ")
+        file.write_bytes(before + line_of(server.admin))  # a second way in
+        assert (await source.remove_key(node, stranger.fingerprint, everywhere=True)).problem is None
+        assert stranger_is_gone(file, stranger)
+
+
+def stranger_is_gone(file: Path, stranger: PublicKey) -> bool:
+    return key_text(stranger.blob).encode() not in file.read_bytes()
 
 
 async def test_root_never_opens_a_file_for_an_account_that_may_not(stranger: PublicKey) -> None:
@@ -87,7 +118,9 @@ async def test_a_file_that_cannot_be_written_is_named_and_the_others_are_done(st
         own = account.write(".ssh/authorized_keys", line_of(stranger) + line_of(server.admin))
         os.chown(file, 0, 0)  # administered by root, for somebody else
         file.chmod(0o644)
-        removal = await server.source().remove_key(server.node(account), stranger.fingerprint, everywhere=True)
+        removal = await server.source().remove_key(
+            server.node(account), stranger.fingerprint, everywhere=True, may_close=(other.user,)
+        )
         assert own.read_bytes() == line_of(server.admin)
         assert file.read_bytes() == line_of(stranger)
         assert removal.problem is not None

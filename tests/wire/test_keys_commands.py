@@ -105,6 +105,14 @@ async def test_a_new_key_is_made_and_takes_an_old_ones_place(shell: Shell) -> No
     assert "laptop" not in text
 
 
+@pytest.mark.parametrize("name", ["a/b", "..", "-x", "id.pub", ""])
+async def test_a_name_that_is_no_file_name_is_bad_usage_and_nothing_is_made(shell: Shell, name: str) -> None:
+    before = sorted((shell.lab.home / ".ssh").iterdir())
+    status, _, err = await shell.run("keys", "generate", f"--name={name}", "--comment", "x", "--no-passphrase")
+    assert (status, sorted((shell.lab.home / ".ssh").iterdir())) == (2, before), err
+    assert repr(name) in err
+
+
 async def test_a_passphrase_is_never_asked_for_blindly_and_never_written_down(shell: Shell) -> None:
     status, _, err = await shell.run("keys", "generate", "--name", "id_x")
     assert status == 2

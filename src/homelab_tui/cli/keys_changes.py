@@ -11,6 +11,7 @@ from homelab_tui.cli.session import run_with_lab
 from homelab_tui.domain.errors import UsageError
 from homelab_tui.domain.keys import KeyRecipe, PublicKey
 from homelab_tui.domain.nodes import Node
+from homelab_tui.domain.operations import Result
 from homelab_tui.domain.secrets import Secret
 from homelab_tui.engine.key_changes import find_unknown
 from homelab_tui.engine.lab import Lab
@@ -44,9 +45,13 @@ def revoke(options: argparse.Namespace) -> int:
             return unasked(questions, options)
         plan = lab.key_changes.plan_revoke(lab.store.state, key, nodes)
         if options.dry_run and not plan.refusals:
-            would = await asyncio.gather(*(lab.key_changes.preview_revoke(node, key) for node in nodes))
+            would = await asyncio.gather(*(lab.key_changes.preview_revoke(node, key, options.close) for node in nodes))
             return print_results(would, as_json=options.json, dry_run=True)
-        return await carry_out(options, plan, nodes, _account, lambda node: lab.key_changes.revoke(node, key))
+
+        async def act(node: Node) -> Result:
+            return await lab.key_changes.revoke(node, key, options.close)
+
+        return await carry_out(options, plan, nodes, _account, act)
 
     return run_with_lab(options.config, command)
 
@@ -79,7 +84,8 @@ def rotate(options: argparse.Namespace) -> int:
 
 def generate(options: argparse.Namespace) -> int:
     """`homelab keys generate`. The passphrase comes from a file, a variable or the terminal; never from argv."""
-    name = options.name or f"id_{options.type}"
+    name = options.name if options.name is not None else f"id_{options.type}"
+    KeyRecipe(name, options.type, options.comment).demand_plain()  # before a passphrase is asked for
     recipe = KeyRecipe(name, options.type, options.comment, _passphrase(options))
 
     async def command(lab: Lab) -> int:

@@ -38,6 +38,13 @@ def _add_changes(verbs: "Subparsers") -> None:
     revoke = add(verbs, "revoke", "take a key off nodes, and prove it", lazily("keys_changes", "revoke"))
     revoke.add_argument("key", metavar="KEY", help=f"{_KEY}; SHA256:… of a key that nobody knows, too")
     _add_where(revoke)
+    revoke.add_argument(
+        "--close",
+        metavar="USER",
+        action="append",
+        default=[],
+        help="another account of the node that may lose its last usable line (several times); else it keeps that",
+    )
     add_confirming(revoke)
     rotate = add(
         verbs, "rotate", "add a new key, prove it, only then remove the old one", lazily("keys_changes", "rotate")

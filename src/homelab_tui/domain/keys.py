@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from homelab_tui.domain.errors import UsageError
 from homelab_tui.domain.loose_modes import NOTHING_LOOSE, LooseModes, LoosePath
 from homelab_tui.domain.secrets import Secret
 
@@ -250,6 +251,16 @@ class KeyRecipe:
     """None: user@host-YYYYMMDD."""
     passphrase: Secret | None = None
     """None: no passphrase."""
+
+    def demand_plain(self) -> None:
+        """Raises UsageError for a name that is no plain file name, and for a comment that is more than one line."""
+        name = self.name
+        if not name or name in (".", "..") or "/" in name or name.startswith("-") or not name.isprintable():
+            raise UsageError(f"{name!r} is not a plain file name")
+        if name.endswith(".pub"):
+            raise UsageError(f"{name!r}: name the private half; .pub is added for the other")
+        if self.comment and not self.comment.isprintable():
+            raise UsageError("the comment holds a control character")
 
 
 class ProofState(StrEnum):

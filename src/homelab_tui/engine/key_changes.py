@@ -1,6 +1,6 @@
 """Taking keys away and putting files back: undo, revoke, rotate. Each guarded on the node, kept for undo, proven."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from homelab_tui.domain.errors import HomelabError, UsageError
@@ -13,7 +13,10 @@ from homelab_tui.engine.operations import Progress, Work
 from homelab_tui.engine.pre_images import PreImageRecord, in_words
 from homelab_tui.engine.store import reading_of
 
-_GUARDED = "refused on a node where it is the key that the session came in with, or the last usable line"
+_GUARDED = (
+    "refused on a node where it is the key that the session came in with, or the last usable line; "
+    "another account keeps its last one, too"
+)
 
 
 class KeyChanges:
@@ -101,16 +104,21 @@ class KeyChanges:
             danger=True,
         )
 
-    async def preview_revoke(self, node: Node, key: PublicKey) -> Result:
+    async def preview_revoke(self, node: Node, key: PublicKey, may_close: Collection[str] = ()) -> Result:
         """The lines that would go, or why they would not; nothing is written."""
         try:
-            removal = await self._ssh.remove_key(node, key.fingerprint, everywhere=True, dry_run=True)
+            removal = await self._ssh.remove_key(
+                node, key.fingerprint, everywhere=True, dry_run=True, may_close=may_close
+            )
         except HomelabError as error:
             return failed(node, str(error))
         return Result(node.account, ok=True, changed=bool(removal.lines), detail=removal.detail)
 
-    async def revoke(self, node: Node, key: PublicKey) -> Result:
-        """Take a key off one account, and prove that it opens nothing any more."""
+    async def revoke(self, node: Node, key: PublicKey, may_close: Collection[str] = ()) -> Result:
+        """Take a key off one account, and prove that it opens nothing any more.
+
+        Other accounts of the node lose it too; their last usable line only where they are named in `may_close`.
+        """
 
         async def work(progress: Progress) -> Result:
             self._steps.demand_writable()
@@ -118,7 +126,7 @@ class KeyChanges:
             if refused is not None:
                 return refused
             progress.stage("removing…")
-            removal, lost = await self._remove(node, key)
+            removal, lost = await self._remove(node, key, may_close=may_close)
             result = await self._judged(node, key, removal, lost, progress)
             await self._steps.read_again(node)
             return result
@@ -126,7 +134,7 @@ class KeyChanges:
         return await self._run("keys.revoke", node, work)
 
     async def _remove(
-        self, node: Node, key: PublicKey, using: PublicKey | None = None
+        self, node: Node, key: PublicKey, using: PublicKey | None = None, may_close: Collection[str] = ()
     ) -> tuple[KeyRemoval, str | None]:
         with self._steps.new_pre_image(node) as pre_image:
             removal = await self._ssh.remove_key(
@@ -135,6 +143,7 @@ class KeyChanges:
                 using=using,
                 everywhere=using is None,  # a rotation is about this account alone: the new key is in no other one
                 before_write=pre_image.expect,
+                may_close=may_close,
             )
             return removal, pre_image.keep(*removal.writes)
 

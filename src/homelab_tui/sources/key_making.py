@@ -26,7 +26,7 @@ def make_key(config: KeysConfig, recipe: KeyRecipe) -> PublicKey:
     Raises: UsageError for a name that is no plain file name, and a type that is not made; ActionRefused when one of the
     files is there already or cannot be written. Nothing is left behind then.
     """
-    _demand_plain(recipe)
+    recipe.demand_plain()
     directory = keys_directory(config)
     private, public = directory / recipe.name, directory / f"{recipe.name}.pub"
     comment = recipe.comment if recipe.comment is not None else _usual_comment()
@@ -48,16 +48,6 @@ def make_key(config: KeysConfig, recipe: KeyRecipe) -> PublicKey:
     except OSError as error:
         raise ActionRefused(f"{error.filename or directory} cannot be written: {error.strerror}") from error
     return read_public_key(public)
-
-
-def _demand_plain(recipe: KeyRecipe) -> None:
-    name = recipe.name
-    if not name or name in (".", "..") or "/" in name or name.startswith("-") or not name.isprintable():
-        raise UsageError(f"{name!r} is not a plain file name")
-    if name.endswith(".pub"):
-        raise UsageError(f"{name!r}: name the private half; .pub is added for the other")
-    if recipe.comment is not None and not (recipe.comment.isprintable() or not recipe.comment):
-        raise UsageError("the comment holds a control character")
 
 
 def _pair(recipe: KeyRecipe) -> tuple[bytes, bytes]:

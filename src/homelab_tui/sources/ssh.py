@@ -6,7 +6,7 @@ and `ssh_commands`; what is run on a node is in `ssh_scripts` and `probe`.
 
 import secrets
 import socket
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -248,10 +248,12 @@ class SshSource(Administers):
         everywhere: bool = False,
         dry_run: bool = False,
         before_write: BeforeWrite = no_matter,
+        may_close: Collection[str] = (),
     ) -> KeyRemoval:
         """Takes every line about a key out of the files that sshd reads; `using` is the one key to log in with.
 
-        `everywhere`: out of the node's other accounts too, as far as sudo shows them.
+        `everywhere`: out of the node's other accounts too, as far as sudo shows them; of those only the ones named in
+        `may_close` lose their last usable line.
 
         Raises SourceRefused where that could lock the account; then nothing was written.
         """
@@ -260,7 +262,9 @@ class SshSource(Administers):
         def body(session: Session) -> KeyRemoval:
             removal, reading = remove_key(session, fingerprint, removals, dry_run=dry_run)
             if everywhere:
-                removal = remove_elsewhere(session, reading, fingerprint, removals, removal, dry_run=dry_run)
+                removal = remove_elsewhere(
+                    session, reading, fingerprint, removals, removal, dry_run=dry_run, may_close=may_close
+                )
             self._told(node, session, reading)
             return removal
 

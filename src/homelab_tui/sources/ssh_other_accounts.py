@@ -6,7 +6,7 @@ first, and the same script then swaps the file. Blocking: it runs inside a sessi
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from homelab_tui.domain.authorized_keys import Line, without_key
 from homelab_tui.domain.errors import SourceConflict, SourceError, SourceRefused
@@ -14,7 +14,7 @@ from homelab_tui.domain.keys import KeyRemoval, KeyWrite
 from homelab_tui.sources.ssh_account import AccountReading, FileReading
 from homelab_tui.sources.ssh_account_script import MOST_OTHERS
 from homelab_tui.sources.ssh_commands import Output
-from homelab_tui.sources.ssh_removals import Removals, lines_of_key, removed_words, shown_line
+from homelab_tui.sources.ssh_removals import Removals, lines_of_key, lock_out_of, removed_words, shown_line
 from homelab_tui.sources.ssh_routes import printable
 from homelab_tui.sources.ssh_scripts import shell_word
 from homelab_tui.sources.ssh_sessions import Session
@@ -62,16 +62,28 @@ def is_theirs(name: str) -> bool:
 
 
 def remove_elsewhere(
-    session: Session, reading: AccountReading, mark: str, removals: Removals, own: KeyRemoval, *, dry_run: bool
+    session: Session,
+    reading: AccountReading,
+    mark: str,
+    removals: Removals,
+    own: KeyRemoval,
+    *,
+    dry_run: bool,
+    may_close: Collection[str] = (),
 ) -> KeyRemoval:
     """The removal from the session's own account, extended to every other account that was found on the node.
 
-    There is no guard for their last line: the session's own account, which has sudo, is not touched by it.
+    The last usable line of an account stays, unless its name is in `may_close`.
     """
     lines: list[str] = list(own.lines)
     problems: list[str] = [own.problem] if own.problem else []
+    kept: list[str] = []
+    closed = _closed(session, reading, mark, may_close)
     for other, file, there in _found(reading, mark):
         name = theirs(other.user, file.name, other.home)
+        if other.user in closed:
+            kept.append(f"{name} {'would stay' if dry_run else 'stays'} as it is: {closed[other.user]}")
+            continue
         lines += [f"{name} line {line.number}: {shown_line(line)}" for line in there]
         if dry_run:
             continue
@@ -82,10 +94,28 @@ def remove_elsewhere(
     if reading.has_more_others:
         problems.append(f"more than {MOST_OTHERS} other accounts hold keys; the rest of them was not looked at")
     words, writes = tuple(lines), tuple(removals.done)
-    verb = "would remove" if dry_run else "removed only in part" if problems else "removed"
-    detail = removed_words(words, verb) if lines else own.detail
-    detail = "; ".join((detail, *_not_seen(reading)))
+    verb = "would remove" if dry_run else "removed only in part" if problems or kept else "removed"
+    detail = removed_words(words, verb) if lines else "nothing was removed" if kept and not dry_run else own.detail
+    detail = "; ".join((detail, *(kept if dry_run or not writes else ()), *_not_seen(reading)))
+    problems += kept
     return KeyRemoval(detail, words, () if dry_run else writes, None if dry_run else "; ".join(problems) or None)
+
+
+def _closed(session: Session, reading: AccountReading, mark: str, may_close: Collection[str]) -> dict[str, str]:
+    """Accounts that the removal would leave without a usable line, and how that can be wanted."""
+    found: dict[str, str] = {}
+    for other in reading.others:
+        after = {
+            file.name: without_key(file.data or b"", there[0].blob)
+            for o, file, there in _found(reading, mark)
+            if o.user == other.user
+        }
+        if other.user in may_close or not after:
+            continue
+        reason = lock_out_of(session, other, after, login=None)
+        if reason is not None:
+            found[other.user] = f"{reason} {other.user}; --close {other.user} takes it away all the same"
+    return found
 
 
 def _not_seen(reading: AccountReading) -> Iterator[str]:

@@ -129,14 +129,21 @@ def _demand_safe(session: Session, reading: AccountReading, mark: str, after: di
 
 
 def _lock_out(session: Session, reading: AccountReading, after: dict[str, bytes]) -> str | None:
-    """Why the account would be closed, judged by the files that sshd really reads."""
+    return lock_out_of(session, reading, after, login=session.login.fingerprint)
+
+
+def lock_out_of(session: Session, reading: AccountReading, after: dict[str, bytes], *, login: str | None) -> str | None:
+    """Why an account of the node would be closed, judged by the files that sshd really reads; None when it is not.
+
+    `login` is the key that opened it just now, where it is the session's own.
+    """
     read = [file for file in reading.files if file.data and not file_faults(reading, file, session.server_version)]
     return lock_out(
         [file.data or b"" for file in read],
         [after.get(file.name, file.data or b"") for file in read],
         reading.clock,
         reading.utc_offset,
-        login=session.login.fingerprint,
+        login=login,
     )
 
 

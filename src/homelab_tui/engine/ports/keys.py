@@ -1,6 +1,6 @@
 """SSH, as the engine reaches nodes, reads their accounts and changes them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -104,11 +104,13 @@ class InstallsKeys(Protocol):
         everywhere: bool = False,
         dry_run: bool = False,
         before_write: BeforeWrite = no_matter,
+        may_close: Collection[str] = (),
     ) -> KeyRemoval:
         """Every line about a key out of the files that sshd reads; `using` is the one key to log in with.
 
         `everywhere`: out of the node's other accounts too, as far as sudo shows them; their files are called
-        `~root/.ssh/authorized_keys`. `before_write` as in `add_key`.
+        `~root/.ssh/authorized_keys`. Of those only the ones named in `may_close` lose their last usable line.
+        `before_write` as in `add_key`.
 
         Raises SourceRefused, with nothing written, for the key that the session came in with and the last usable one.
         """
