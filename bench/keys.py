@@ -199,9 +199,10 @@ async def _print_lags(given: House, lab: Lab) -> None:
     )
     for what, work in works:
         given.forget_the_guest()
-        lags, bystander = await _lags(work)
+        lags, own, bystander = await _lags(work)
         words = f"p50 {statistics.median(lags) * 1000:5.1f} ms, p99 {_p99_ms(lags):5.1f} ms"
-        print(f"      {what:42} {words}; an idle process beside it p99 {_p99_ms(bystander):5.1f} ms")
+        print(f"      {what:42} {words}, of it CPU of its own at most {_p99_ms(own):4.1f} ms;", end="")
+        print(f" an idle process beside it p99 {_p99_ms(bystander):5.1f} ms")
 
 
 def _p99_ms(lags: list[float]) -> float:
@@ -218,15 +219,18 @@ async def _settled(lab: Lab) -> None:
         await asyncio.sleep(0.2)
 
 
-async def _lags(work: Callable[[], Awaitable[object]]) -> tuple[list[float], list[float]]:
-    """How late our loop woke each time, and how late a process did that has nothing else to do: the machine's part."""
+async def _lags(work: Callable[[], Awaitable[object]]) -> tuple[list[float], list[float], list[float]]:
+    """How late our loop woke each time, what its thread computed meanwhile, and how late a process woke that has
+    nothing else to do. What is in neither is waiting for the interpreter's lock, or for a core."""
     lags: list[float] = []
+    own: list[float] = []
 
     async def tick() -> None:
         while True:
-            before = time.perf_counter()
+            before, computed = time.perf_counter(), time.thread_time()
             await asyncio.sleep(TICK_S)
             lags.append(time.perf_counter() - before - TICK_S)
+            own.append(time.thread_time() - computed)
 
     bystander = subprocess.Popen(  # noqa: ASYNC220  it is started before anything is measured
         [sys.executable, "-c", _BYSTANDER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -237,7 +241,7 @@ async def _lags(work: Callable[[], Awaitable[object]]) -> tuple[list[float], lis
     await work()
     ticker.cancel()
     said, _ = await asyncio.to_thread(bystander.communicate)
-    return lags, [float(word) for word in said.split()]
+    return lags, own, [float(word) for word in said.split()]
 
 
 _BYSTANDER = f"""
