@@ -92,9 +92,11 @@ def administered(
     syslog: bool = False,
     programs: Mapping[str, str] = MappingProxyType({}),
     own_run: bool = False,
+    alone: bool = False,
 ) -> Iterator[tuple[AdministeredSshd, Account]]:
     """The server and an account on it; with `own_etc` even /etc itself is a copy that can be written to.
 
+    `alone`: it knows no other throw-away account (see `has_only`).
     With `own_run` its /run looks like a machine's that systemd has booted.
     `programs` are shell scripts that sudo finds first on the node: what stands for a part of a system that is not here.
     """
@@ -116,6 +118,8 @@ def administered(
     try:
         server.start()
         with throw_away_account(server, password=password) as account:
+            if alone:
+                server.has_only(account)
             yield server, account
     finally:
         server.stop()

@@ -30,7 +30,7 @@ async def offers_password(source: SshSource, server: AdministeredSshd, account: 
 
 
 async def test_a_node_takes_keys_only_and_can_be_asked_back(tmp_path: Path) -> None:
-    with administered() as (server, account):
+    with administered(alone=True) as (server, account):
         (server.drop_ins / "50-cloud-init.conf").write_text("PasswordAuthentication yes\n")
         source, key = mine(server, account, tmp_path)
         node, stages = server.node(account), list[str]()
@@ -68,7 +68,7 @@ async def test_a_node_takes_keys_only_and_can_be_asked_back(tmp_path: Path) -> N
 async def test_what_sshd_t_does_not_see_is_caught_before_it_comes_into_force(
     tmp_path: Path, line: str, why: str
 ) -> None:
-    with administered() as (server, account):
+    with administered(alone=True) as (server, account):
         source, key = mine(server, account, tmp_path)
         (server.base / "admin" / account.user).write_text("")  # no second way in
         # Written and never reloaded: a reload of ours would bring it into force.
@@ -85,7 +85,7 @@ async def test_what_sshd_t_does_not_see_is_caught_before_it_comes_into_force(
 
 
 async def test_what_shows_only_in_a_real_login_is_put_back_after_the_reload(tmp_path: Path) -> None:
-    with administered() as (server, account):
+    with administered(alone=True) as (server, account):
         source, key = mine(server, account, tmp_path)
         (server.base / "admin" / account.user).write_text("")  # no second way in
         trap = server.drop_ins / "00-a-trap.conf"
@@ -109,7 +109,7 @@ async def test_what_shows_only_in_a_real_login_is_put_back_after_the_reload(tmp_
 
 
 async def test_an_older_drop_in_of_ours_comes_back(tmp_path: Path) -> None:
-    with administered() as (server, account):
+    with administered(alone=True) as (server, account):
         source, _ = mine(server, account, tmp_path)
         server.drop_in.write_text("# older\nMaxAuthTries 7\n")
         (server.drop_ins / "00-a-trap.conf").write_text("PasswordAuthentication yes\n")
@@ -120,7 +120,7 @@ async def test_an_older_drop_in_of_ours_comes_back(tmp_path: Path) -> None:
 
 
 async def test_a_configuration_that_is_broken_already_is_left_alone(tmp_path: Path) -> None:
-    with administered() as (server, account):
+    with administered(alone=True) as (server, account):
         source, _ = mine(server, account, tmp_path)
         (server.drop_ins / "90-typo.conf").write_text("PermitRotLogin no\n")
         with pytest.raises(SourceRefused, match=r"broken already .*PermitRotLogin.*nothing was changed"):
@@ -130,7 +130,7 @@ async def test_a_configuration_that_is_broken_already_is_left_alone(tmp_path: Pa
 
 
 async def test_nothing_is_written_where_the_rollbacks_timer_cannot_be_started(tmp_path: Path) -> None:
-    with administered(programs={"setsid": "exit 1"}) as (server, account):
+    with administered(programs={"setsid": "exit 1"}, alone=True) as (server, account):
         source, _ = mine(server, account, tmp_path)
         with pytest.raises(SourceRefused, match=r"timer cannot be started.*nothing was changed"):
             await source.harden(server.node(account), lambda _stage: None)
@@ -140,7 +140,7 @@ async def test_nothing_is_written_where_the_rollbacks_timer_cannot_be_started(tm
 
 @pytest.mark.parametrize("at", ["writing the drop-in…", "reloading sshd…", "proving by a fresh login…"])
 async def test_when_homelab_dies_half_way_the_node_puts_everything_back_by_itself(tmp_path: Path, at: str) -> None:
-    with administered() as (server, account):
+    with administered(alone=True) as (server, account):
         source, key = mine(server, account, tmp_path)
         source.rollback_s = 2
         node, reached = server.node(account), asyncio.Event()
@@ -160,7 +160,7 @@ async def test_when_homelab_dies_half_way_the_node_puts_everything_back_by_itsel
 
 
 async def test_without_sudo_or_without_a_key_nothing_is_begun(tmp_path: Path) -> None:
-    with administered() as (server, account):
+    with administered(alone=True) as (server, account):
         key = make_key(tmp_path, "mine")
         account.write(".ssh/authorized_keys", f"{key_text(key.blob)} mine\n".encode())
         source = server.source(keys=(key,), admin=False)

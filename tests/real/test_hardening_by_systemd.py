@@ -21,7 +21,7 @@ pytestmark = needs_root
 
 @pytest.fixture
 def place() -> Iterator[tuple[AdministeredSshd, Account]]:
-    with administered(programs=PROGRAMS, own_run=True) as (server, account):
+    with administered(programs=PROGRAMS, own_run=True, alone=True) as (server, account):
         yield server, account
 
 
@@ -98,7 +98,7 @@ async def test_a_unit_that_cannot_be_reloaded_leaves_everything_as_it_was(
 
 async def test_where_systemd_makes_no_timer_the_node_waits_by_itself(tmp_path: Path) -> None:
     programs = PROGRAMS | {"systemd-run": "echo 'Failed to start transient timer unit' >&2; exit 1\n"}
-    with administered(programs=programs, own_run=True) as (server, account):
+    with administered(programs=programs, own_run=True, alone=True) as (server, account):
         source, _ = mine(server, account, tmp_path)
         source.rollback_s = 2
         reached = asyncio.Event()

@@ -105,8 +105,7 @@ class Place:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
-    with administered() as (server, account):
-        server.has_only(account)
+    with administered(alone=True) as (server, account):
         key = make_key(tmp_path, "mine")
         account.write(".ssh/authorized_keys", f"{key_text(key.blob)} mine\n".encode())
         steps = Steps(server.base / "steps", PROGRAMS, ("exec-seen", "proof-begins"))
