@@ -155,6 +155,8 @@ class FakeSsh:
         """What each call was to mend."""
         self.calls: list[tuple[str, str]] = []
         """(method, node) in order."""
+        self.forgot = 0
+        """How often everything was to be asked anew."""
         self.before_write: Callable[[], None] = lambda: None
         self.sent: dict[str, KeyWrite] = {}
         """Writes that are sent, whatever is heard of them then."""
@@ -208,6 +210,9 @@ class FakeSsh:
     async def make_key(self, recipe: KeyRecipe) -> PublicKey:
         """A key called as wished."""
         return PublicKey("ssh-ed25519", b"made", fingerprint=f"SHA256:{recipe.name}", path=f"/keys/{recipe.name}.pub")
+
+    def forget(self) -> None:
+        self.forgot += 1
 
     async def read_account(self, node: Node, *, password: Secret | None = None) -> AccountKeys:
         """An empty account, if nothing else was put there; an error is lifted by a password."""

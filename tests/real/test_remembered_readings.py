@@ -58,6 +58,8 @@ async def test_sudo_is_asked_again_only_when_what_decides_about_it_has_changed()
         server.let_become_root(account)
         assert await asks() == (1, True)
         await until(lambda: _is_told_without_asking(asks), 30)
+        source.forget()
+        assert await asks() == (1, True)
         (server.sudoers / f"50-{account.user}").unlink()
         assert (await asks())[1] is False
 

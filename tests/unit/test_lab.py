@@ -74,6 +74,11 @@ async def test_closing_never_hangs_however_the_wakes_fall(tmp_path: Path) -> Non
         await asyncio.wait_for(world.lab.close(), 2)
 
 
+async def test_asking_everything_again_believes_no_earlier_answer(world: World) -> None:
+    world.lab.wake()
+    assert world.ssh.forgot == 1
+
+
 async def test_closing_twice_and_without_a_start_is_fine(world: World) -> None:
     await world.lab.close()
     await world.lab.close()

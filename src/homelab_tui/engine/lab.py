@@ -190,6 +190,7 @@ class Lab:
 
     def wake(self) -> None:
         """Ask everything again now."""
+        self.sources.ssh.forget()
         self.readings.wake()
         for watcher in self._watchers:
             watcher.wake()

@@ -101,6 +101,10 @@ class SshSource(Administers):
             raise
         return True
 
+    def forget(self) -> None:
+        """See `InstallsKeys.forget`."""
+        self._sessions.forget()
+
     async def way(self, node: Node) -> tuple[str, ...]:
         """The jump hosts on the way to the node, the first one first; empty for a direct one."""
         return await self._sessions.way(node)

@@ -154,6 +154,10 @@ class Sessions:
         """From now on these are my keys: one was made."""
         self._keys = keys
 
+    def forget(self) -> None:
+        """What earlier readings told of the accounts."""
+        self._memories = {}
+
     async def in_thread(self, work: Callable[[Scope], T], *, deadline_s: float, late: str) -> T:
         """Blocking work that needs no node."""
         return await self._threads.run(work, deadline_s=deadline_s, late=late)

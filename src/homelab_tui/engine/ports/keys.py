@@ -74,6 +74,10 @@ class InstallsKeys(Protocol):
         """Every authorized_keys file that sshd reads for the account."""
         ...
 
+    def forget(self) -> None:
+        """The next readings ask the nodes for everything, what an earlier answer would still tell included."""
+        ...
+
     async def last_logins(self, node: Node, fingerprints: Sequence[str]) -> KeyLogins:
         """When these keys last logged in to the node, by its own log. Raises SourceRefused where none can be read."""
         ...
