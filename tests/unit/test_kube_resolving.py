@@ -39,6 +39,7 @@ def test_everything_comes_back_as_it_was_found(tmp_path: Path) -> None:
 def test_one_process_answers_for_every_cluster_and_an_error_is_only_of_its_own(tmp_path: Path) -> None:
     good, bad = config(kubeconfig(tmp_path / "good")), config(tmp_path / "missing", "other")
     accesses = Apart([bad, good])
+    accesses.begin()
     assert accesses.resolve(good).server == "https://10.0.0.1:6443"
     with pytest.raises(SourceError) as there:
         accesses.resolve(bad)
@@ -50,6 +51,7 @@ def test_one_process_answers_for_every_cluster_and_an_error_is_only_of_its_own(t
 def test_the_second_time_the_files_are_read_again(tmp_path: Path) -> None:
     asked = config(kubeconfig(tmp_path / "config"))
     accesses = Apart([asked])
+    accesses.begin()
     assert accesses.resolve(asked).server == "https://10.0.0.1:6443"
     kubeconfig(tmp_path / "config", cluster="server: https://10.0.0.2:6443")
     assert accesses.resolve(asked).server == "https://10.0.0.2:6443"
@@ -67,9 +69,11 @@ def test_where_no_process_can_be_had_it_is_done_here(
 def test_a_process_may_make_ready_before_it_is_known_what_it_is_asked(tmp_path: Path) -> None:
     asked = config(kubeconfig(tmp_path / "config"))
     accesses = Apart()
+    accesses.begin()
     accesses.ask([asked])
     assert accesses.resolve(asked).server == "https://10.0.0.1:6443"
     unasked = Apart()
+    unasked.begin()
     process = unasked._process
     unasked.leave()
     assert process is not None

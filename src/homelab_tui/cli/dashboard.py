@@ -14,7 +14,7 @@ from homelab_tui.config.model import Config
 
 if TYPE_CHECKING:
     from homelab_tui.engine.lab import Lab
-    from homelab_tui.sources.kube_resolving import ResolvesAccess
+    from homelab_tui.sources.kube_resolving import Apart
 
 
 SWITCH_S = 0.001
@@ -24,7 +24,7 @@ _LOADED_S = (3.0, 10.0, 30.0)
 
 def run(options: argparse.Namespace) -> int:
     """Open the dashboard on the configuration."""
-    from homelab_tui.sources.kube_resolving import Apart  # light: it starts what is not
+    from homelab_tui.sources.kube_resolving import Apart
 
     config = configuration(options.config)
     return show(config, lambda: config, accesses=Apart(config.clusters) if _has_terminal() else None)
@@ -34,7 +34,7 @@ def show(
     config: Config,
     settled: Callable[[], Config],
     leaving: Callable[[], None] = lambda: None,
-    accesses: "ResolvesAccess | None" = None,
+    accesses: "Apart | None" = None,
 ) -> int:
     """Open the dashboard, and close its lab with care when the person leaves.
 
@@ -61,11 +61,13 @@ async def _show(
     config: Config,
     settled: Callable[[], Config],
     leaving: Callable[[], None],
-    accesses: "ResolvesAccess | None",
+    accesses: "Apart | None",
 ) -> int:
     from homelab_tui.ui.app import HomelabApp  # Textual: only for the dashboard
 
     def open_lab() -> "Lab":
+        if accesses is not None:
+            accesses.begin()  # beside what is imported now; before, it would have taken time from the first paint
         from homelab_tui.wiring import build_lab  # names every source: not before the first paint
 
         lab = build_lab(settled(), accesses=accesses)

@@ -61,7 +61,6 @@ def _dashboard(scratch: Path, faults: list[str]) -> int:
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=trustless
     ) as lab:
-        # light: it starts what is not, so that two cores do what one would do after the other
         from homelab_tui.sources.kube_resolving import Apart
 
         accesses = Apart()

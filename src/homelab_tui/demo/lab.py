@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import importlib
 import logging
 import secrets
 import socket
@@ -25,7 +26,7 @@ from homelab_tui.demo.config_file import (
     write_key,
 )
 from homelab_tui.demo.faults import Faults
-from homelab_tui.demo.loopback import udp_socket
+from homelab_tui.demo.loopback import tcp_socket, udp_socket
 from homelab_tui.demo.options import LabOptions
 from homelab_tui.demo.routeros import DemoRouterOs
 from homelab_tui.demo.secrets_on_disk import Scratch, write_private
@@ -97,6 +98,7 @@ class DemoLab:
         self.alertmanager = DemoAlertmanager(self.world.clock, self.faults)
         self._opened = opened
         self._snmp_socket: socket.socket | None = None
+        self._ssh_sockets: dict[str, socket.socket] = {}
         self._scratch: Scratch | None = None
         self._stack = contextlib.AsyncExitStack()
 
@@ -114,6 +116,10 @@ class DemoLab:
             async with asyncio.TaskGroup() as group:
                 for site in self.sites.values():
                     group.create_task(site.start())
+            # After the clusters: what those tell is what is seen first, and these load a library each.
+            async with asyncio.TaskGroup() as group:
+                if self._ssh_sockets:
+                    group.create_task(self._start_ssh())
                 if self._snmp_socket is not None:
                     group.create_task(self._start_snmp(self._snmp_socket))
             beat = asyncio.create_task(self._beat())
@@ -205,7 +211,27 @@ class DemoLab:
         elif self.options.snmp:
             await self._start_controller()
         if self.options.ssh:
-            await self._start_ssh()
+            self._open_ssh()
+
+    def _open_ssh(self) -> None:
+        """A port of every machine, which takes connections while its server is made ready."""
+        machines = [*self.world.nodes, *((self.world.bastion.name,) if self.options.bastion else ())]
+        for name in machines:
+            port = self._ssh_sockets[name] = tcp_socket()
+            self._stack.callback(port.close)
+            self.ssh_ports[name] = port.getsockname()[1]
+            if self.faults.get("ssh", name) != "refuse":
+                port.listen()
+        self.passwords = {
+            name: secrets.token_urlsafe(9) for name, node in self.world.nodes.items() if node.kind == "nuc"
+        }
+        for name, password in self.passwords.items():
+            write_private(self.scratch / "passwords" / name, password + "\n")
+        ssh = self.home / ".ssh"
+        if self.options.bastion:
+            jump_host = self.world.bastion
+            text = ssh_config(ssh, ssh / "known_hosts", (jump_host.user, self.ssh_ports[jump_host.name]))
+            write_private(ssh / "config", text)
 
     def _make_sites(self) -> None:
         for name in CLUSTERS:
@@ -236,14 +262,10 @@ class DemoLab:
         self.authorized[self.world.bastion.name] = [mine]
 
     async def _start_ssh(self) -> None:
-        # paramiko is heavy, and a lab without SSH does not need it
+        # paramiko is heavy, and a lab without SSH does not need it. In a thread: the clusters answer meanwhile.
+        await asyncio.to_thread(importlib.import_module, "homelab_tui.demo.ssh")
         from homelab_tui.demo.ssh import DemoSshServers
 
-        self.passwords = {
-            name: secrets.token_urlsafe(9) for name, node in self.world.nodes.items() if node.kind == "nuc"
-        }
-        for name, password in self.passwords.items():
-            write_private(self.scratch / "passwords" / name, password + "\n")
         servers = DemoSshServers(
             self.world,
             self.faults,
@@ -255,16 +277,15 @@ class DemoLab:
             bastion=self.options.bastion,
         )
         self._stack.push_async_callback(servers.stop)
-        self.ssh_ports = await servers.start()
-        ssh = self.home / ".ssh"
-        if self.options.bastion:
-            jump_host = self.world.bastion
-            text = ssh_config(ssh, ssh / "known_hosts", (jump_host.user, self.ssh_ports[jump_host.name]))
-            write_private(ssh / "config", text)
-        write_private(ssh / "known_hosts", "".join(f"{line}\n" for line in servers.known_hosts_lines()))
+        await servers.prepare(self._ssh_sockets)
+        # Before anybody is answered: who logs in at once must know whom to.
+        lines = "".join(f"{line}\n" for line in servers.known_hosts_lines())
+        write_private(self.home / ".ssh" / "known_hosts", lines)
+        await servers.start()
 
     async def _start_snmp(self, port: socket.socket) -> None:
         # pysnmp loads a dozen MIB modules, and a lab without a switch does not need it
+        await asyncio.to_thread(importlib.import_module, "homelab_tui.demo.snmp")
         from homelab_tui.demo.snmp import DemoSnmpAgent, V3User
 
         users = [

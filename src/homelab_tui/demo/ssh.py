@@ -64,6 +64,7 @@ class DemoSshServers:
         self._power: PowerRequests | None = None
         self._run_id = secrets.token_hex(16)
         self._listeners: dict[str, Listener] = {}
+        self._sockets: dict[str, socket.socket] = {}
         self._selector = selectors.DefaultSelector()
         self._lock = RLock()
         self._stopping = Event()
@@ -76,12 +77,21 @@ class DemoSshServers:
 
     # -- life ------------------------------------------------------------------------------------------------------
 
+    async def prepare(self, sockets: Mapping[str, socket.socket] | None = None) -> None:
+        """Write every node's files and make the host keys. `sockets`: node -> its bound port, the servers' from now on.
+
+        Raises: OSError.
+        """
+        self._sockets = dict(sockets or {})
+        await asyncio.to_thread(self._prepare)
+
     async def start(self) -> dict[str, int]:
-        """Write every node's files, open every port; returns node -> port. Raises: OSError."""
+        """Open every port; returns node -> port. Prepares first, where that is not done. Raises: OSError."""
         logger = logging.getLogger(LOG_CHANNEL)
         logger.addHandler(logging.NullHandler())
         logger.propagate = False
-        await asyncio.to_thread(self._prepare)
+        if not self._listeners:
+            await self.prepare()
         self._selector.register(self._woken, selectors.EVENT_READ, None)
         if self._power is not None:
             self._selector.register(self._power.descriptor, selectors.EVENT_READ, self._power)
@@ -103,7 +113,7 @@ class DemoSshServers:
         await asyncio.to_thread(self._tear_down)
 
     def known_hosts_lines(self) -> list[str]:
-        """known_hosts lines of all servers, every key type. Valid after `start`."""
+        """known_hosts lines of all servers, every key type. Valid once they are prepared."""
         entries = self._listeners.values()
         return [line for entry in entries for line in entry.host_keys.known_hosts_lines(entry.door.port)]
 
@@ -123,7 +133,7 @@ class DemoSshServers:
         with ThreadPoolExecutor(2) as pool:
             all_keys = pool.map(self._host_keys_of, nodes)
             for node, keys in zip(nodes, all_keys, strict=True):
-                reserved = tcp_socket()
+                reserved = self._sockets.pop(node.name, None) or tcp_socket()
                 admin = Administration(self._power.path, node.name in self._passwords, reserved.getsockname()[1])
                 filesystem = NodeFilesystem(self._scratch, node, admin)
                 filesystem.install()

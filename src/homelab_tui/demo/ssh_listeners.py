@@ -24,7 +24,7 @@ class Listener:
     impostor: HostKeys
     """Shown under the fault `wrong-host-key`; in no known_hosts."""
     reserved: socket.socket | None
-    """Bound, not listening: keeps the port ours, and refused, while it is not open."""
+    """Bound: keeps the port ours while it is not open. It listens only before the server is ready the first time."""
     open: socket.socket | None = None
     held: list[socket.socket] = field(default_factory=list)
     """Accepted and left without a word, as a hung kernel does."""
@@ -42,12 +42,9 @@ class Listener:
 
     def listen(self) -> socket.socket:
         """Open the port. Raises: OSError."""
-        self.open = tcp_socket(self.door.port)
+        self.open, self.reserved = self.reserved or tcp_socket(self.door.port), None
         self.open.listen(_BACKLOG)
         self.open.setblocking(False)
-        if self.reserved is not None:
-            self.reserved.close()
-            self.reserved = None
         return self.open
 
     def shut(self) -> None:

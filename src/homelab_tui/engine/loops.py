@@ -12,6 +12,8 @@ Loop = Callable[[], Awaitable[None]]
 
 _CLOSE_S = 2.0
 _HEAD_START_S = 1.0
+_DRAWN_S = 0.25
+"""What the light sources told is drawn meanwhile: loading paramiko and pysnmp would keep the screen from it."""
 _UPDATES_AFTER_S = 20.0
 """Not while everything else is asked for the first time."""
 _LOGIN_EVERY_S = 0.04
@@ -57,12 +59,12 @@ class Loops:
         """A loop that lets the light sources speak first, and `later_s` more.
 
         A dozen logins at once would keep the event loop from hearing what the others say. It waits until each of those
-        has answered, or failed, for the first time; at most a second.
+        has answered, or failed, for the first time, at most a second; and until that is on the screen.
         """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_HEAD_START_S):
                 await self._heard.wait()
-        await asyncio.sleep(later_s)
+        await asyncio.sleep(_DRAWN_S + later_s)
         await _forever(loop)
 
 

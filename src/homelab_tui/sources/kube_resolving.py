@@ -49,14 +49,19 @@ class Apart:
     """
 
     def __init__(self, clusters: Sequence[ClusterConfig] | None = None) -> None:
-        """Begins at once with these clusters, without waiting; None: which, `ask` says later, and the process makes
-        ready meanwhile."""
+        """`clusters`: what will be asked; None: `ask` says it, when it is known."""
         self._lock = threading.Lock()
-        self._asked = tuple(clusters or ())
-        self._process = _begun() if clusters is None or clusters else None
+        self._asked = None if clusters is None else tuple(clusters)
+        self._process: subprocess.Popen[bytes] | None = None
         self._answers: dict[str, bytes] = {}
-        if clusters:
-            self.ask(clusters)
+
+    def begin(self) -> None:
+        """Start the process, without waiting for it: it makes ready, and answers when it knows what it is asked."""
+        with self._lock:
+            if self._process is None and self._asked != ():
+                self._process = _begun()
+        if self._asked:
+            self.ask(self._asked)
 
     def ask(self, clusters: Sequence[ClusterConfig]) -> None:
         """Tell the process that makes ready which clusters these are. Only once."""
@@ -81,7 +86,7 @@ class Apart:
             if self._process is not None:
                 answers = _answers(self._process)
                 self._process = None
-                self._answers = {one.name: answer for one, answer in zip(self._asked, answers, strict=False)}
+                self._answers = {one.name: answer for one, answer in zip(self._asked or (), answers, strict=False)}
             answer = self._answers.pop(config.name, None)
         if answer is None:
             process = _begun()
