@@ -3,7 +3,7 @@
 
 ARGS =
 # Test processes that run side by side. `make test WORKERS=0` for a debugger.
-WORKERS = 2
+WORKERS = 3
 
 SETUP := sh scripts/setup.sh
 PYTHON_HERE := .venv/bin/python
