@@ -18,6 +18,7 @@ Path = tuple[str, ...]
 """One field, in the words of FieldsV1: `f:name`, `k:{"name":"main"}`, `v:"value"`."""
 Paths = set[Path]
 STATUS = "status"
+_OWNERS = "ownerReferences"
 MAX_MANAGER = 128
 _UNBOOKED = (
     *("name", "namespace", "uid", "creationTimestamp", "generation", "resourceVersion", "managedFields"),
@@ -75,7 +76,19 @@ def _first(new: Object, manager: str, status_manager: str, at: str) -> list[Obje
         if len(_KNOWN) >= _MAX_KNOWN:
             _KNOWN.clear()
         _KNOWN[shape] = known
-    return [{**entry, "manager": status_manager if "subresource" in entry else manager, "time": at} for entry in known]
+    entries = [
+        {**entry, "manager": status_manager if "subresource" in entry else manager, "time": at} for entry in known
+    ]
+    owners = new["metadata"].get(_OWNERS)
+    if owners:  # each has others, by their uids
+        entries[0]["fieldsV1"] = _owned_by(entries[0]["fieldsV1"], form.names_of(owners))
+    return entries
+
+
+def _owned_by(fields: Object, names: list[str]) -> Object:
+    """FieldsV1 of an object with other owners."""
+    owners: Object = {".": {}, **{name: {} for name in sorted(names)}}
+    return {**fields, "f:metadata": {**fields["f:metadata"], f"f:{_OWNERS}": owners}}
 
 
 def _compare(entries: list[Object], new: Object, before: Object, managers: tuple[str, str], at: str) -> None:
@@ -190,11 +203,17 @@ class _Change:
         """Which fields a value has, whatever is in them."""
         if isinstance(value, dict) and not is_atomic(name):
             return tuple((key, self.shape(inner, key, name)) for key, inner in value.items())
+        if name == _OWNERS:
+            return (len(value),) if isinstance(value, list) else None
         elements = self._elements(value, name, parent)
         return None if elements is None else tuple((k, self._shape_of(one, name)) for k, one in elements.items())
 
+    def names_of(self, owners: list[Object]) -> list[str]:
+        """Owners, as FieldsV1 calls them."""
+        return list(self._elements(owners, _OWNERS, "metadata") or ())
+
     def _shape_of(self, element: Any, name: str) -> tuple[object, ...] | None:
-        if isinstance(element, dict) and name != "ownerReferences":
+        if isinstance(element, dict) and name != _OWNERS:
             return tuple((key, self.shape(inner, key, name)) for key, inner in element.items())
         return None
 
@@ -213,7 +232,7 @@ class _Change:
         for key, element in right.items():
             if key not in left:
                 self.taken.update(self._whole_element(element, (*path, key), name))
-            elif left[key] != element and isinstance(element, dict) and name != "ownerReferences":
+            elif left[key] != element and isinstance(element, dict) and name != _OWNERS:
                 self.compare(left[key], element, (*path, key), name)
             elif left[key] != element:
                 self.taken.add((*path, key))
@@ -229,7 +248,7 @@ class _Change:
 
     def _whole_element(self, element: Any, path: Path, name: str) -> Iterator[Path]:
         yield path
-        if isinstance(element, dict) and name != "ownerReferences":
+        if isinstance(element, dict) and name != _OWNERS:
             for key, inner in element.items():
                 yield from self._whole(inner, (*path, f"f:{key}"), key, name)
 

@@ -20,7 +20,7 @@ Pair = tuple[str, str]
 """Name and value of a label."""
 _WATCHED = ("jobs", "cronjobs", "pods", "nodes")
 _REMEMBERED_S = 7 * 86400.0
-_CURVES_S, _CURVES_STEP_S = 2 * 3600, 60
+_CURVES_S, _CURVES_STEP_S = 2 * 3600, 120
 _CURVES = ("node_hwmon_temp_celsius", "node_thermal_zone_temp", "node_power_supply_current_ampere")
 """What of machines is remembered from before the start, so that there is something to draw in the first minute; of the
 switch it is everything."""
