@@ -59,6 +59,11 @@ def with_agent(server: Sshd, *keys: PublicKey) -> SshSource:
     return SshSource(server.config(admin=False), config)
 
 
+def lock(account: Account) -> None:
+    """As `passwd -l` does: `!` before the password's hash."""
+    subprocess.run([str(require_binary("usermod")), "-L", account.user], check=True)
+
+
 async def test_a_key_with_a_passphrase_is_not_proven_and_never_asked_about(
     server: Sshd, account: Account, tmp_path: Path
 ) -> None:
@@ -68,6 +73,22 @@ async def test_a_key_with_a_passphrase_is_not_proven_and_never_asked_about(
     proof = await source.prove(server.node(account), locked)
     assert (proof.state, proof.proven) == (ProofState.NOT_POSSIBLE, None)
     assert f"{locked.private_path} is protected by a passphrase; load it into the agent" in proof.detail
+
+
+@needs_root
+@pytest.mark.parametrize("pam", ["yes", "no"])
+async def test_a_locked_account_takes_a_key_under_pam_and_none_without(tmp_path: Path, pam: str) -> None:
+    key = make_key(tmp_path, "mine")
+    with running_sshd(f"UsePAM {pam}") as server, throw_away_account(server, password="before") as account:
+        source, node = server.source(keys=(key,), admin=False), server.node(account)
+        account.write(".ssh/authorized_keys", f"{key_text(key.blob)} mine\n".encode())
+        assert (await source.prove(node, key)).proven is True
+        lock(account)
+        proof = await source.prove(node, key)
+        assert proof.state is (ProofState.PROVEN if pam == "yes" else ProofState.FAILED)
+        if pam == "no":
+            with pytest.raises(CredentialsNeeded):
+                await source.read_account(node)
 
 
 async def test_a_configured_key_file_that_is_missing_keeps_nobody_out(server: Sshd, account: Account) -> None:
