@@ -68,7 +68,7 @@ NODE = {
 }
 PORT = {
     *("switch", "group", "port", "label", "node", "admin", "detection", "class", "power_w", "voltage_v", "current_ma"),
-    "denied_count",
+    *("denied_count", "allocated_w"),
 }
 SWITCH = {
     "name",
