@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homelab_tui.domain.jobs import CronJobSeries, JobSeries
-from homelab_tui.sources.kube_state_metrics import QUERY, has_heartbeat, of_cluster, series
+from homelab_tui.sources.kube_state_metrics import QUERY, OfCluster, has_heartbeat, series
 from homelab_tui.sources.prometheus_answers import Sample, vector
 from tests.exposition import Exposed, expose
 
@@ -243,8 +243,12 @@ def test_an_empty_answer_has_no_heartbeat() -> None:
 def test_clusters_in_one_server_are_told_apart_by_label() -> None:
     lines = [("kube_job_info", replace_name(OWN, cluster), 1.0) for cluster in ("nuc", "pi")]
     samples = Scrape().samples(lines)
-    assert [job.name for job in series(of_cluster(samples, "pi"))[0]] == ["j-pi"]
-    assert len(series(of_cluster(samples, "elsewhere"))[0]) == 2
+    ours, elsewhere = OfCluster(samples, "pi"), OfCluster(samples, "elsewhere")
+    assert [job.name for job in series(ours)[0]] == ["j-pi"]
+    assert (ours.is_named, ours.has_others) == (True, True)
+    assert series(elsewhere)[0] == ()
+    assert (elsewhere.is_named, elsewhere.has_others) == (False, True)
+    assert len(series(OfCluster(samples, None))[0]) == 2
 
 
 def replace_name(own: Mapping[str, str], cluster: str) -> dict[str, str]:

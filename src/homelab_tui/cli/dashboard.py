@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from homelab_tui.cli.collecting import collect_seldom, keep_for_good
+from homelab_tui.cli.collecting import collect_seldom, give_back, keep_for_good
 from homelab_tui.cli.loops import run_to_end
 from homelab_tui.cli.output import Exit, fail
 from homelab_tui.cli.session import configuration, finished, start_log
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 SWITCH_S = 0.001
 _LOADED_S = (3.0, 10.0, 30.0)
 """When what the sources hold is there, after the start: on a fast machine, on a slow one, with a slow source."""
+_GIVE_BACK_S = 30.0
 
 
 def run(options: argparse.Namespace) -> int:
@@ -57,6 +58,11 @@ def _has_terminal() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
+def _give_back_for_ever(loop: asyncio.AbstractEventLoop) -> None:
+    give_back()
+    loop.call_later(_GIVE_BACK_S, _give_back_for_ever, loop)
+
+
 async def _show(
     config: Config,
     settled: Callable[[], Config],
@@ -77,6 +83,7 @@ async def _show(
     loop = asyncio.get_running_loop()
     for later_s in _LOADED_S:
         loop.call_later(later_s, keep_for_good)
+    loop.call_later(_LOADED_S[0], _give_back_for_ever, loop)
     app = HomelabApp(config, open_lab, leaving)
     try:
         status = await app.run_async()

@@ -10,7 +10,7 @@ What a scrape configuration can do to them, and what is done about it here:
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from sys import intern
 
@@ -101,13 +101,6 @@ class _Facts:
 def has_heartbeat(samples: Iterable[Sample]) -> bool:
     """Whether kube-state-metrics is there at all; without it "no failed Jobs" means nothing."""
     return any(sample.metric.name.startswith((_JOB, _CRONJOB, NODE_INFO)) for sample in samples)
-
-
-def of_cluster(samples: Sequence[Sample], cluster: str) -> Sequence[Sample]:
-    """The samples of one cluster, where the server holds several; all of them where none names it."""
-    if not any(sample.metric.cluster == cluster for sample in samples):
-        return samples
-    return [sample for sample in samples if sample.metric.cluster in (cluster, "")]
 
 
 class OfCluster:

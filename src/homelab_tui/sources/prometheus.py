@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -112,9 +112,8 @@ class PrometheusSource:
         body = await self._http.query(query, limit_s=self._config.read_timeout_s)
 
         def read(answer: bytes) -> tuple[tuple[CronJobPast, ...], bool]:
-            vector = prometheus_answers.vector(answer)
-            samples = kube_state_metrics.of_cluster(vector.samples, self.cluster)
-            return cronjobs.past_of(kube_state_metrics.series(samples)[0]), not vector.warnings
+            ours = self._ours(answer)
+            return cronjobs.past_of(ours.jobs), not ours.warnings
 
         return await self._understood(body, read)
 
@@ -178,29 +177,19 @@ class PrometheusSource:
         return version or "a Prometheus API that tells no version"
 
     def _snapshot(self, body: bytes) -> MetricsSnapshot:
-        snapshot, of_others_alone = self._read(body, self.cluster)
-        # Where no sample names our cluster, they are all ours, whatever they name.
-        return self._read(body, None)[0] if of_others_alone else snapshot
-
-    def _read(self, body: bytes, cluster: str | None) -> tuple[MetricsSnapshot, bool]:
-        """The samples of one cluster, or of all (None); and whether they are of other clusters alone."""
-        warnings: list[str] = []
-
-        def samples() -> Iterator[Sample]:
-            for piece in prometheus_answers.in_pieces(body):
-                warnings.extend(piece.warnings)
-                yield from piece.samples
-
-        found = kube_state_metrics.OfCluster(samples(), cluster)
-        jobs, cronjobs = kube_state_metrics.series(found)
-        snapshot = MetricsSnapshot(
+        ours = self._ours(body)
+        return MetricsSnapshot(
             cluster=self.cluster,
-            jobs=_with_known(jobs, self._last.jobs),
-            cronjobs=_with_known(cronjobs, self._last.cronjobs),
-            heartbeat=found.heartbeat,
-            warnings=tuple(warnings),
+            jobs=_with_known(ours.jobs, self._last.jobs),
+            cronjobs=_with_known(ours.cronjobs, self._last.cronjobs),
+            heartbeat=ours.heartbeat,
+            warnings=ours.warnings,
         )
-        return snapshot, found.has_others and not found.is_named
+
+    def _ours(self, body: bytes) -> "_Ours":
+        """The series of our cluster; where no sample names it, they are all ours, whatever they name."""
+        ours, of_others_alone = _read(body, self.cluster)
+        return _read(body, None)[0] if of_others_alone else ours
 
     async def _read_alerts(self) -> tuple[Alert, ...] | None:
         """None where the server has none to tell (404), or does not: the Jobs are worth showing without."""
@@ -244,6 +233,30 @@ class PrometheusSource:
             return await in_daemon_thread(lambda: read(body), name=f"prometheus-{self._config.name}")
         except SourceGarbled as error:
             raise SourceGarbled(f"{self._config.name}: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Ours:
+    """What kube-state-metrics says of one cluster."""
+
+    jobs: tuple[JobSeries, ...]
+    cronjobs: tuple[CronJobSeries, ...]
+    heartbeat: bool
+    warnings: tuple[str, ...]
+
+
+def _read(body: bytes, cluster: str | None) -> tuple[_Ours, bool]:
+    """The samples of one cluster, or of all (None), a piece at a time; and whether they are of other clusters alone."""
+    warnings: list[str] = []
+
+    def samples() -> Iterator[Sample]:
+        for piece in prometheus_answers.in_pieces(body):
+            warnings.extend(piece.warnings)
+            yield from piece.samples
+
+    found = kube_state_metrics.OfCluster(samples(), cluster)
+    jobs, owners = kube_state_metrics.series(found)
+    return _Ours(jobs, owners, found.heartbeat, tuple(warnings)), found.has_others and not found.is_named
 
 
 def _with_known(found: tuple[S, ...], known: tuple[S, ...]) -> tuple[S, ...]:
