@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from time import process_time
 
 import pytest
 
@@ -209,16 +208,6 @@ async def test_a_wrong_community_hears_nothing(switch: Switch) -> None:
         status, out, complaint = await switch.ask("snmpget", f"{ADMIN}.1", community=community, seconds=0.3)
         assert (status, out) == (1, "")
         assert complaint.startswith("Timeout: No Response")
-
-
-async def test_a_walk_and_a_start_cost_little(switch: Switch, tmp_path: Path) -> None:
-    # The agent's own CPU time, so that a busy machine does not decide. A hundred rows: about 30 ms; a start: 150 ms.
-    began = process_time()
-    await switch.ask("snmpbulkwalk", "-Cr25", f"{POE}.1")
-    assert process_time() - began < 0.2
-    began = process_time()
-    async with running_switch(World(), Faults(), tmp_path):
-        assert process_time() - began < 0.6
 
 
 @pytest.mark.parametrize("fault", ["refuse", "hang", "garbage", "reset", "partial", "401"])
