@@ -48,34 +48,31 @@ class Apart:
     Where no such process can be had, or it dies, the package is imported here.
     """
 
-    def __init__(self, clusters: Sequence[ClusterConfig] | None = None) -> None:
-        """`clusters`: what will be asked; None: `ask` says it, when it is known."""
+    def __init__(self, clusters: Sequence[ClusterConfig] = ()) -> None:
+        """`clusters`: what will be asked; none: `ask` says it, when it is known."""
         self._lock = threading.Lock()
-        self._asked = None if clusters is None else tuple(clusters)
+        self._asked = tuple(clusters)
         self._process: subprocess.Popen[bytes] | None = None
         self._answers: dict[str, bytes] = {}
 
     def begin(self) -> None:
-        """Start the process, without waiting for it: it makes ready, and answers when it knows what it is asked."""
+        """Start the process for the clusters that are known, without waiting for it."""
         with self._lock:
-            if self._process is None and self._asked != ():
-                self._process = _begun()
-        if self._asked:
-            self.ask(self._asked)
+            if self._asked and self._process is None:
+                self._process = _begun(self._asked)
 
     def ask(self, clusters: Sequence[ClusterConfig]) -> None:
-        """Tell the process that makes ready which clusters these are. Only once."""
+        """These are the clusters: begin with them."""
         self._asked = tuple(clusters)
-        if self._process is not None:
-            _ask(self._process, clusters)
+        self.begin()
 
     def leave(self) -> None:
-        """Nobody will ask any more: the process ends."""
+        """Nobody wants the answer any more; the process has ended when this returns."""
         with self._lock:
             process, self._process = self._process, None
         if process is not None:
-            _ask(process, ())
-            _answers(process)
+            process.kill()
+            process.communicate()
 
     def resolve(self, config: ClusterConfig) -> "ClusterAccess":
         """The answer that was begun, the first time; after that its files are read again.
@@ -86,30 +83,26 @@ class Apart:
             if self._process is not None:
                 answers = _answers(self._process)
                 self._process = None
-                self._answers = {one.name: answer for one, answer in zip(self._asked or (), answers, strict=False)}
+                self._answers = {one.name: answer for one, answer in zip(self._asked, answers, strict=False)}
             answer = self._answers.pop(config.name, None)
         if answer is None:
-            process = _begun()
-            if process is not None:
-                _ask(process, [config])
+            process = _begun([config])
             answer = next(iter(_answers(process) if process is not None else ()), None)
         return InProcess().resolve(config) if answer is None else _understood(answer)
 
 
-def _begun() -> "subprocess.Popen[bytes] | None":
+def _begun(clusters: Sequence[ClusterConfig]) -> "subprocess.Popen[bytes] | None":
     command = [sys.executable, "-P", "-m", _MODULE]
     try:
-        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     except (OSError, ValueError):
         return None
-
-
-def _ask(process: "subprocess.Popen[bytes]", clusters: Sequence[ClusterConfig]) -> None:
     asked, process.stdin = process.stdin, None
     if asked is not None:
         text = json.dumps([[one.name, one.kubeconfig, one.context] for one in clusters])
         with contextlib.suppress(OSError), asked:  # it has ended already: it will be seen when it is waited for
             asked.write(text.encode())
+    return process
 
 
 def _answers(process: "subprocess.Popen[bytes]") -> list[bytes]:
@@ -155,11 +148,8 @@ def _answer(name: str, kubeconfig: str | None, context: str | None) -> bytes:
 
 
 def main() -> None:
-    """What the process does. It imports first: the question may come later."""
-    from homelab_tui.sources.kubeconfig import load
-
-    load()
-    for name, kubeconfig, context in json.loads(sys.stdin.buffer.read() or b"[]"):
+    """What the process does."""
+    for name, kubeconfig, context in json.loads(sys.stdin.buffer.read()):
         sys.stdout.buffer.write(_answer(name, kubeconfig, context) + b"\n")
 
 

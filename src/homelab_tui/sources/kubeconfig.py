@@ -49,12 +49,6 @@ def resolve(
     raise SourceError(f"no kubeconfig at {named}{where}: set `kubeconfig` of cluster {config.name!r}")
 
 
-def load() -> None:
-    """Import the official package ahead of the first call."""
-    import kubernetes.config.incluster_config
-    import kubernetes.config.kube_config  # noqa: F401
-
-
 def _in_cluster(host: str, port: str, token_file: Path, ca_file: Path) -> ClusterAccess:
     address = f"[{host}]" if ":" in host else host
     return ClusterAccess(
