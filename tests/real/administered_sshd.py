@@ -4,6 +4,7 @@ What an administrator does there changes nothing on the machine that runs the te
 """
 
 import contextlib
+import secrets
 import shutil
 import subprocess
 import tempfile
@@ -107,6 +108,7 @@ def administered(
         for name in ("upper", "work"):
             (base / name).mkdir(mode=0o755)
         demand_overlay(base)
+        number_apart(base / "upper" / "login.defs")
     if own_run:
         (base / "run").mkdir(mode=0o755)
     for name, text in programs.items():
@@ -124,6 +126,17 @@ def administered(
     finally:
         server.stop()
         shutil.rmtree(base, ignore_errors=True)
+
+
+def number_apart(definitions: Path) -> None:
+    """Users that the node makes get numbers of their own: another test that ends a user's processes goes by number."""
+    first = 20_000 + 50 * secrets.randbelow(800)
+    lines = []
+    for line in Path("/etc/login.defs").read_text().splitlines():
+        word = line.split(maxsplit=1)[0] if line.strip() else ""
+        number = {"UID_MIN": first, "GID_MIN": first, "UID_MAX": first + 49, "GID_MAX": first + 49}.get(word)
+        lines.append(line if number is None else f"{word} {number}")
+    definitions.write_text("\n".join(lines) + "\n")
 
 
 def demand_overlay(base: Path) -> None:
