@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from homelab_tui.domain.errors import SourceForbidden, SourceRefused, SourceTimeout, SourceUnreachable
+from homelab_tui.domain.errors import SourceError, SourceForbidden, SourceRefused, SourceTimeout, SourceUnreachable
 from homelab_tui.domain.jobs import JobPod, JobState
 from homelab_tui.domain.nodes import KubeNode
 from homelab_tui.domain.reading import Reading
@@ -130,6 +131,27 @@ async def test_a_dead_link_is_found_by_the_heartbeat_although_the_watch_is_silen
     assert rig.now.timed_out
     rig.cluster.down = None
     await until(lambda: rig.now.problem is None, 1)
+
+
+@pytest.mark.parametrize(
+    ("error", "pause_s"),
+    [
+        (SourceUnreachable("no connection"), 0.5),
+        (SourceTimeout("no answer"), 0.5),
+        (SourceError("Too Many Requests (429)"), 3600),
+        (SourceRefused("renew them (401)"), 3600),
+    ],
+    ids=str,
+)
+async def test_only_an_api_that_is_away_is_asked_more_often(rig: Rig, error: SourceError, pause_s: float) -> None:
+    rig.watcher = ClusterWatcher(rig.cluster, rig.published.append, rig.clock, heartbeat_s=3600, first_pause_s=7200)
+    rig.cluster.down = error
+    rig.start()
+    await until(lambda: rig.now.problem)
+    assert rig.now.next_try_at == rig.clock.now() + timedelta(seconds=pause_s)
+    rig.cluster.down = None
+    if pause_s < 1:
+        await until(lambda: rig.now.problem is None and rig.now.value is not None)
 
 
 async def test_failures_count_tries_and_not_publications(rig: Rig) -> None:

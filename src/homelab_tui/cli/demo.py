@@ -71,7 +71,6 @@ def _dashboard(scratch: Path, faults: list[str]) -> int:
 
             return show(Config(), lambda: _started(lab, config, accesses), leaving=lab.terminate, accesses=accesses)
         finally:
-            accesses.leave()
             _stop(lab)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
-from homelab_tui.domain.errors import HomelabError, SourceError, SourceTimeout
+from homelab_tui.domain.errors import HomelabError, SourceError, SourceTimeout, SourceUnreachable
 from homelab_tui.domain.jobs import CronJob, Job, JobPod, JobState
 from homelab_tui.domain.nodes import KubeNode
 from homelab_tui.domain.reading import Reading
@@ -152,20 +152,21 @@ class ClusterWatcher:
     async def _beat(self) -> None:
         """Prove every 1.5 s that the API answers: a watch on a dead link is silent, not broken.
 
-        While it does not, every half second: whoever waits for its end reads a screen that is stale meanwhile.
+        While it cannot be reached, every half second: whoever waits for its end reads a screen that is stale meanwhile.
+        One that answers, and says no or "too many requests", is not asked more often.
         """
-        again_s = min(self._heartbeat_s, _AGAIN_S)
         while True:
-            pause_s = again_s
+            pause_s = self._heartbeat_s
             try:
                 await self.source.read_version()
             except HomelabError as error:
-                self._failed("api", str(error), again_s, timed_out=isinstance(error, SourceTimeout))
+                if isinstance(error, (SourceUnreachable, SourceTimeout)):
+                    pause_s = min(pause_s, _AGAIN_S)
+                self._failed("api", str(error), pause_s, timed_out=isinstance(error, SourceTimeout))
             except Exception:
                 log.exception("%s: heartbeat: internal error", self.source.name)
-                self._failed("api", INTERNAL_ERROR, again_s)
+                self._failed("api", INTERNAL_ERROR, pause_s)
             else:
-                pause_s = self._heartbeat_s
                 if "api" in self._troubles:
                     self._wake.set()
                 self._recovered("api")

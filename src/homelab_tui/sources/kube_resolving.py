@@ -66,14 +66,6 @@ class Apart:
         self._asked = tuple(clusters)
         self.begin()
 
-    def leave(self) -> None:
-        """Nobody wants the answer any more; the process has ended when this returns."""
-        with self._lock:
-            process, self._process = self._process, None
-        if process is not None:
-            process.kill()
-            process.communicate()
-
     def resolve(self, config: ClusterConfig) -> "ClusterAccess":
         """The answer that was begun, the first time; after that its files are read again.
 

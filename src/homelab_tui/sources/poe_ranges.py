@@ -13,32 +13,15 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from homelab_tui.domain.curves import Curve, PortSeries
-from homelab_tui.domain.errors import SourceGarbled
 from homelab_tui.domain.poe import PoePort, PortRef
 from homelab_tui.sources.poe_series import GROUP_LABELS, NAME_LABELS, PORT_LABELS, POWER_MW, Series, place
-from homelab_tui.sources.prometheus_answers import UNREADABLE
-from homelab_tui.sources.prometheus_ranges import Slots
+from homelab_tui.sources.prometheus_ranges import Answer, Slots, matrix
 
 _MOST_W = 1_000.0
 """IEEE 802.3bt ends at 90 W: what is far beyond is one of the liars, and no reading."""
 
 
-class _Told(msgspec.Struct, gc=False):
-    metric: Mapping[str, str]
-    values: list[tuple[float, str]] = []
-
-
-class _Matrix(msgspec.Struct, rename={"result_type": "resultType"}):
-    result_type: str
-    result: list[_Told]
-
-
-class _Answer(msgspec.Struct):
-    status: str
-    data: _Matrix | None = None
-
-
-_answers = msgspec.json.Decoder(_Answer)
+_answers = msgspec.json.Decoder(Answer[Mapping[str, str]])
 
 
 def query(ref: PortRef, series: PortSeries) -> str:
@@ -58,14 +41,8 @@ def _labels(series: PortSeries) -> list[tuple[str, str, str]]:
 
 def curve(body: bytes, port: PoePort, series: PortSeries, slots: Slots, witness: str) -> Curve | None:
     """What the port gave; None when that is not told, or not told for certain. Raises: SourceGarbled."""
-    try:
-        answer = _answers.decode(body)
-    except UNREADABLE as error:
-        raise SourceGarbled("no answer to a range query") from error
-    if answer.status != "success" or answer.data is None or answer.data.result_type != "matrix":
-        raise SourceGarbled("an answer to a range query that is no matrix")
     named: dict[str, list[list[float | None]]] = {}
-    for told in answer.data.result:
+    for told in matrix(_answers, body):
         name = told.metric.get("__name__", "")
         if name in POWER_MW and _is_of(port, Series(name, told.metric, 0.0), series):
             named.setdefault(name, []).append(slots.values(told.values, _watts(name)))

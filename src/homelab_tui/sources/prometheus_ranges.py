@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Generic, TypeVar
 
 import msgspec
 
@@ -63,22 +64,41 @@ class Slots:
         return Curve(tuple(values), self.step_s, witness, ends_at)
 
 
-class _Series(msgspec.Struct, gc=False):
-    metric: Labels
+M = TypeVar("M")
+"""What the labels of a series are decoded to."""
+
+
+class Told(msgspec.Struct, Generic[M], gc=False):
+    """One series of an answer, and its samples: (Unix seconds, number as text)."""
+
+    metric: M
     values: list[tuple[float, str]] = []
 
 
-class _Matrix(msgspec.Struct, rename={"result_type": "resultType"}):
+class _Matrix(msgspec.Struct, Generic[M], rename={"result_type": "resultType"}):
     result_type: str
-    result: list[_Series]
+    result: list[Told[M]]
 
 
-class _Answer(msgspec.Struct):
+class Answer(msgspec.Struct, Generic[M]):
+    """The answer to a range query, to be decoded with `matrix`."""
+
     status: str
-    data: _Matrix | None = None
+    data: _Matrix[M] | None = None
 
 
-_answers = msgspec.json.Decoder(_Answer)
+def matrix(decoder: msgspec.json.Decoder[Answer[M]], body: bytes) -> list[Told[M]]:
+    """The series of an answer. Raises: SourceGarbled when it is no matrix."""
+    try:
+        answer = decoder.decode(body)
+    except UNREADABLE as error:
+        raise SourceGarbled("no answer to a range query") from error
+    if answer.status != "success" or answer.data is None or answer.data.result_type != "matrix":
+        raise SourceGarbled("an answer to a range query that is no matrix")
+    return answer.data.result
+
+
+_answers = msgspec.json.Decoder(Answer[Labels])
 
 
 def query(instance: str) -> str:
@@ -88,18 +108,12 @@ def query(instance: str) -> str:
 
 def curves(body: bytes, slots: Slots, witness: str) -> NodeCurves:
     """The processor's temperature and the HAT's power. Raises: SourceGarbled when it is no matrix."""
-    try:
-        answer = _answers.decode(body)
-    except UNREADABLE as error:
-        raise SourceGarbled("no answer to a range query") from error
-    if answer.status != "success" or answer.data is None or answer.data.result_type != "matrix":
-        raise SourceGarbled("an answer to a range query that is no matrix")
-    series = answer.data.result
+    series = matrix(_answers, body)
     hot = cpu_sensor({sensor_of(one.metric) for one in series if one.metric.name != _NAMES[2]})
     heat = [one for one in series if one.metric.name != _NAMES[2] and sensor_of(one.metric) == hot]
     hats = [one for one in series if one.metric.name == _NAMES[2] and one.metric.power_supply == "rpi-poe"]
 
-    def drawn(found: Sequence[_Series], factor: float) -> Curve | None:
+    def drawn(found: Sequence[Told[Labels]], factor: float) -> Curve | None:
         """The highest of several series in each slot: a processor's cores."""
         told = [slots.values(one.values, lambda value: round(value * factor, 3)) for one in found]
         highest = [
