@@ -1,5 +1,6 @@
 """The demo's private scratch directory, and what secrets lie in it."""
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -8,6 +9,8 @@ from pathlib import Path
 
 PREFIX = "homelab-demo-"
 _LOCK = "lock"
+_TRIES = 4
+"""How often it is looked whether anything came while the rest was removed."""
 
 
 class Scratch:
@@ -87,10 +90,25 @@ def remove_if_dead(path: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    """Everything, the lock last: who is killed half-way leaves a directory that the next one still knows as a lab's."""
-    for entry in path.iterdir() if path.is_dir() else ():
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry, ignore_errors=True)
-        elif entry.name != _LOCK:
-            entry.unlink(missing_ok=True)
-    shutil.rmtree(path, ignore_errors=True)
+    """Everything, the lock last and only then: what is left, by a kill half-way or because somebody still writes there,
+    is a directory that the next one still knows as a lab's."""
+    for _ in range(_TRIES):
+        left = _beside_lock(path)
+        for entry in left:
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry, ignore_errors=True)
+            else:
+                with contextlib.suppress(OSError):
+                    entry.unlink()
+        if not left:
+            (path / _LOCK).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                path.rmdir()
+            return
+
+
+def _beside_lock(path: Path) -> list[Path]:
+    try:
+        return [entry for entry in path.iterdir() if entry.name != _LOCK]
+    except OSError:  # it is gone
+        return []
