@@ -10,7 +10,6 @@ from homelab_tui.engine.lab import Lab
 from homelab_tui.engine.ports import Clock, ReadsMetrics, SwitchesPoe
 from homelab_tui.engine.wires import Sources
 from homelab_tui.sources.alertmanager import AlertmanagerSource
-from homelab_tui.sources.kube_resolving import ResolvesAccess
 from homelab_tui.sources.kubernetes import KubernetesSource
 from homelab_tui.sources.own_addresses import own_addresses, own_macs
 from homelab_tui.sources.prometheus import PrometheusSource
@@ -23,12 +22,9 @@ if TYPE_CHECKING:
     from homelab_tui.sources.snmp_engines import SnmpEngineHolder
 
 
-def build_lab(config: Config, clock: Clock | None = None, accesses: ResolvesAccess | None = None) -> Lab:
-    """The lab that a configuration describes. Contacts nothing: sources connect at their first call.
-
-    `accesses`: what resolves kubeconfigs, where that is not to be done in this process.
-    """
-    clusters = tuple(KubernetesSource(cluster, accesses) for cluster in config.clusters)
+def build_lab(config: Config, clock: Clock | None = None) -> Lab:
+    """The lab that a configuration describes. Contacts nothing: sources connect at their first call."""
+    clusters = tuple(KubernetesSource(cluster) for cluster in config.clusters)
     by_name = {cluster.name: cluster for cluster in clusters}
     prometheus: tuple[ReadsMetrics, ...] = tuple(
         PrometheusSource(server, by_name.get(server.cluster or "") if server.via == "kubernetes" else None)

@@ -5,12 +5,16 @@ import json
 import os
 import socket
 import ssl
+import tempfile
 import textwrap
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from homelab_tui.config.model import ClusterConfig
 from homelab_tui.domain.errors import SourceError, SourceRefused, SourceTimeout
@@ -507,3 +511,75 @@ give(token=f"t{{runs}}", expirationTimestamp="2030-01-01T01:00:00Z")
     assert (await held.current(start)) is second, "an old refusal does not throw away a new credential"
     held.forget(second)
     assert (await held.current(start)).token == Secret("t3")
+
+
+NAMES = st.sampled_from(["one", "two", "three"])
+FILES = st.lists(
+    st.fixed_dictionaries(
+        {
+            "clusters": st.lists(NAMES, unique=True),
+            "users": st.lists(NAMES, unique=True),
+            "contexts": st.lists(st.tuples(NAMES, NAMES, NAMES), unique_by=lambda entry: entry[0]),
+        }
+    ),
+    min_size=1,
+    max_size=3,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(FILES)
+def test_files_are_merged_as_the_official_package_merges_them(files: list[dict[str, Any]]) -> None:
+    from kubernetes.config.kube_config import KubeConfigMerger
+
+    with tempfile.TemporaryDirectory() as directory:
+        paths = [Path(directory, str(number), "config") for number in range(len(files))]
+        for number, (path, file) in enumerate(zip(paths, files, strict=True)):
+            path.parent.mkdir()
+            document = {
+                "clusters": [{"name": n, "cluster": {"server": f"https://{n}.{number}"}} for n in file["clusters"]],
+                "users": [{"name": n, "user": {"tokenFile": f"{n}.{number}"}} for n in file["users"]],
+                "contexts": [{"name": n, "context": {"cluster": c, "user": u}} for n, c, u in file["contexts"]],
+            }
+            path.write_text(json.dumps(document))
+        several = os.pathsep.join(map(str, paths))
+        merged = KubeConfigMerger(several).config
+        for context in merged["contexts"].value:
+            wanted = context.value["context"]
+            cluster = merged["clusters"].get_with_name(wanted["cluster"], safe=True)
+            user = merged["users"].get_with_name(wanted["user"], safe=True)
+            if cluster is None or user is None:
+                assert "which is in none of" in refusal_of(several, context.value["name"])
+                continue
+            access = access_of(several, context.value["name"])
+            assert access.server == cluster["cluster"]["server"]
+            assert access.token_file == Path(user.path).parent / user["user"]["tokenFile"]
+
+
+def test_of_several_files_the_first_with_a_current_context_says_it_and_an_empty_one_says_nothing(
+    tmp_path: Path,
+) -> None:
+    empty, first, second = tmp_path / "empty", tmp_path / "first", tmp_path / "second"
+    empty.write_text("# nothing yet\n")
+    kubeconfig(first, cluster="server: https://first")
+    kubeconfig(second).write_text(second.read_text().replace("current-context: lab", "current-context: nowhere"))
+    assert access_of(os.pathsep.join(map(str, (empty, first, second)))).server == "https://first"
+    assert "has no current-context" in refusal_of(empty)
+
+
+@pytest.mark.parametrize(
+    ("text", "trouble"),
+    [
+        ("[1, 2]", "no table of clusters"),
+        ("clusters: {lab: here}", "are lists of named entries"),
+        ("clusters: [lab]", "are lists of named entries"),
+        (f"users:\n  - name: 'me\n    user: {{token: {SECRET}", "not YAML at line"),
+        ("clusters: \x01", "not YAML"),
+    ],
+)
+def test_of_several_files_the_broken_one_is_named(tmp_path: Path, text: str, trouble: str) -> None:
+    good, bad = kubeconfig(tmp_path / "good"), tmp_path / "bad"
+    bad.write_text(text)
+    said = refusal_of(os.pathsep.join((str(good), str(bad))))
+    assert said.startswith(f"kubeconfig {bad}: ")
+    assert trouble in said

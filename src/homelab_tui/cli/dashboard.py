@@ -14,7 +14,6 @@ from homelab_tui.config.model import Config
 
 if TYPE_CHECKING:
     from homelab_tui.engine.lab import Lab
-    from homelab_tui.sources.kube_resolving import Apart
 
 
 SWITCH_S = 0.001
@@ -25,23 +24,16 @@ _GIVE_BACK_S = 30.0
 
 def run(options: argparse.Namespace) -> int:
     """Open the dashboard on the configuration."""
-    from homelab_tui.sources.kube_resolving import Apart
-
     config = configuration(options.config)
-    return show(config, lambda: config, accesses=Apart(config.clusters) if _has_terminal() else None)
+    return show(config, lambda: config)
 
 
-def show(
-    config: Config,
-    settled: Callable[[], Config],
-    leaving: Callable[[], None] = lambda: None,
-    accesses: "Apart | None" = None,
-) -> int:
+def show(config: Config, settled: Callable[[], Config], leaving: Callable[[], None] = lambda: None) -> int:
     """Open the dashboard, and close its lab with care when the person leaves.
 
     `config`: what the frame is painted with; `settled` is called after the first paint, in a thread, and may wait for
     the configuration of the lab itself. Raises what `settled` raises, once the terminal is back.
-    `leaving` is called when the person leaves and no operation needs the world any more. `accesses`: see `build_lab`.
+    `leaving` is called when the person leaves and no operation needs the world any more.
     """
     if not _has_terminal():
         return fail(
@@ -51,7 +43,7 @@ def show(
     # A dozen threads that log in must not keep the one that draws waiting for 5 ms each.
     sys.setswitchinterval(SWITCH_S)
     collect_seldom()
-    return run_to_end(_show(config, settled, leaving, accesses))
+    return run_to_end(_show(config, settled, leaving))
 
 
 def _has_terminal() -> bool:
@@ -67,16 +59,13 @@ async def _show(
     config: Config,
     settled: Callable[[], Config],
     leaving: Callable[[], None],
-    accesses: "Apart | None",
 ) -> int:
     from homelab_tui.ui.app import HomelabApp  # Textual: only for the dashboard
 
     def open_lab() -> "Lab":
-        if accesses is not None:
-            accesses.begin()  # beside what is imported now; before, it would have taken time from the first paint
         from homelab_tui.wiring import build_lab  # names every source: not before the first paint
 
-        lab = build_lab(settled(), accesses=accesses)
+        lab = build_lab(settled())
         keep_for_good()  # by now nearly everything that lasts is imported
         return lab
 

@@ -13,7 +13,6 @@ from homelab_tui.domain.errors import UsageError
 
 if TYPE_CHECKING:
     from homelab_tui.config.model import Config
-    from homelab_tui.sources.kube_resolving import Apart
 
 _READY_S = 30.0
 _STOP_S = 5.0
@@ -61,20 +60,17 @@ def _dashboard(scratch: Path, faults: list[str]) -> int:
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=trustless
     ) as lab:
-        from homelab_tui.sources.kube_resolving import Apart
-
-        accesses = Apart()
         try:
             # Textual loads and paints while the lab starts.
             from homelab_tui.cli.dashboard import show
             from homelab_tui.config.model import Config
 
-            return show(Config(), lambda: _started(lab, config, accesses), leaving=lab.terminate, accesses=accesses)
+            return show(Config(), lambda: _started(lab, config), leaving=lab.terminate)
         finally:
             _stop(lab)
 
 
-def _started(lab: "subprocess.Popen[bytes]", path: Path, accesses: "Apart") -> "Config":
+def _started(lab: "subprocess.Popen[bytes]", path: Path) -> "Config":
     """The configuration of the lab, once it is ready. Raises: UsageError with what the lab said when it did not start.
 
     The other core has time until then: it loads what every wire of the demo is going to need.
@@ -87,9 +83,7 @@ def _started(lab: "subprocess.Popen[bytes]", path: Path, accesses: "Apart") -> "
         _, errors = lab.communicate(timeout=_READY_S)
         said = errors.decode(errors="replace").strip().removeprefix("homelab: ")
         raise UsageError(said or f"the lab ended with status {lab.returncode} before it was ready")
-    config = load_config(str(path))
-    accesses.ask(config.clusters)
-    return config
+    return load_config(str(path))
 
 
 def _stop(lab: "subprocess.Popen[bytes]") -> None:

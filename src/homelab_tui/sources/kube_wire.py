@@ -11,8 +11,8 @@ from homelab_tui.config.model import ClusterConfig
 from homelab_tui.domain.errors import SourceError, SourceUnreachable
 from homelab_tui.sources.kube_errors import Ask, breakage, refusal
 from homelab_tui.sources.kube_exec import ExecCredential, PluginCredentials
-from homelab_tui.sources.kube_resolving import InProcess, ResolvesAccess
 from homelab_tui.sources.kube_session import Session, open_session
+from homelab_tui.sources.kubeconfig import resolve
 from homelab_tui.sources.threads import in_daemon_thread
 
 if TYPE_CHECKING:
@@ -51,9 +51,8 @@ class Answer:
 class KubeWire:
     """One API server. Reads its kubeconfig and connects at the first request, never before."""
 
-    def __init__(self, config: ClusterConfig, accesses: ResolvesAccess | None = None) -> None:
+    def __init__(self, config: ClusterConfig) -> None:
         self._config = config
-        self._accesses = accesses or InProcess()
         self._session: Session | None = None
         self._plugin: PluginCredentials | None = None
         self._suspect = False
@@ -205,7 +204,7 @@ class KubeWire:
         self._suspect = False
         if session is None:
             session = await in_daemon_thread(
-                lambda: open_session(self._accesses.resolve(self._config), None), name="homelab-kubeconfig"
+                lambda: open_session(resolve(self._config), None), name="homelab-kubeconfig"
             )
             plugin = session.access.exec_plugin
             self._plugin = PluginCredentials(plugin, session.access.user) if plugin else None

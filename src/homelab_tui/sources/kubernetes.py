@@ -1,7 +1,7 @@
 """A Kubernetes cluster, through its API server.
 
 httpx and the few fields that are shown: the official package's typed models cost a multiple, and raise on a missing
-field. That package still reads the kubeconfig (`kubeconfig`).
+field; what its reading of kubeconfigs costs, `kubeconfig` tells.
 """
 
 from collections.abc import AsyncGenerator, Mapping
@@ -22,7 +22,6 @@ from homelab_tui.sources import kube_logs, kube_nodes, kube_resources
 from homelab_tui.sources.kube_errors import Ask, refusal, understood
 from homelab_tui.sources.kube_lists import Resource, read_list
 from homelab_tui.sources.kube_objects import decode, oldest_first, status
-from homelab_tui.sources.kube_resolving import ResolvesAccess
 from homelab_tui.sources.kube_schema import AccessReviewData, ServerVersionData
 from homelab_tui.sources.kube_watch import watch
 from homelab_tui.sources.kube_wire import Call, KubeWire
@@ -37,10 +36,9 @@ _MERGE_PATCH = "application/merge-patch+json"
 class KubernetesSource:
     """One cluster. Nothing is read or contacted before the first call; every method may raise a SourceError."""
 
-    def __init__(self, config: ClusterConfig, accesses: ResolvesAccess | None = None) -> None:
-        """`accesses`: what resolves the kubeconfig; None: the official package, in this process."""
+    def __init__(self, config: ClusterConfig) -> None:
         self._config = config
-        self._wire = KubeWire(config, accesses)
+        self._wire = KubeWire(config)
         self._jobs = kube_resources.jobs(config.name)
         self._cronjobs = kube_resources.cronjobs(config.name)
         self._job_pods = kube_resources.job_pods(config.name)
