@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import replace
 from socket import create_server
 
 from bench._ansible import fetched, push_s
@@ -17,6 +16,7 @@ from bench._many_nodes import NODES, PARALLEL, House, Impossible, house
 from homelab_tui.cli.collecting import collect_seldom, keep_for_good
 from homelab_tui.cli.dashboard import SWITCH_S
 from homelab_tui.domain.nodes import Node
+from homelab_tui.domain.values import replace
 from homelab_tui.engine.lab import Lab
 from homelab_tui.wiring import build_lab
 

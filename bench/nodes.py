@@ -7,7 +7,6 @@ import statistics
 import subprocess
 import tempfile
 import time
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from homelab_tui.domain.nodes import Interface, Node, NodeFacts
 from homelab_tui.domain.poe import Detection, PoePort, PortRef, PseGroup, SwitchReading, with_same_ports
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import LabState
+from homelab_tui.domain.values import replace
 from homelab_tui.engine.node_views import NodeViews
 from homelab_tui.sources.probe import PROBE_SCRIPT
 from homelab_tui.sources.ssh import SshSource

@@ -7,7 +7,6 @@ import asyncio
 import statistics
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Protocol
 
 from textual.app import App, ComposeResult
@@ -15,6 +14,7 @@ from textual.widget import Widget
 from textual.widgets import DataTable
 
 from bench._cpu import cpu_ms
+from homelab_tui.domain.values import replace
 from homelab_tui.present.table import Cell, Column, Row
 from homelab_tui.ui.table import LabTable
 

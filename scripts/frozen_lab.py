@@ -5,7 +5,6 @@ Nothing is asked of anybody: the state is written down here, and `start` starts 
 
 import base64
 import hashlib
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
@@ -30,6 +29,7 @@ from homelab_tui.domain.nodes import Disk, Interface, KubeNode, Node, NodeFacts,
 from homelab_tui.domain.poe import Detection, PoePort, PortRef, PseGroup, SwitchReading
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import ClusterJobs
+from homelab_tui.domain.values import replace
 from homelab_tui.engine.lab import Lab
 from homelab_tui.engine.ports import ReachesAndInstalls
 from homelab_tui.engine.wires import Sources

@@ -4,7 +4,6 @@ import asyncio
 import resource
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -33,6 +32,7 @@ from homelab_tui.domain.loose_modes import LoosePath
 from homelab_tui.domain.nodes import KubeNode, Node, NodeFacts, NodeMetrics
 from homelab_tui.domain.poe import Detection, PoePort, PortRef, SwitchReading
 from homelab_tui.domain.secrets import Secret
+from homelab_tui.domain.values import replace
 from homelab_tui.domain.watching import Watched
 
 T = TypeVar("T")

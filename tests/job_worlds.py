@@ -1,7 +1,6 @@
 """Small worlds of Jobs as Kubernetes and Prometheus tell them, for tests of what merges them."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from homelab_tui.domain.jobs import (
@@ -18,6 +17,7 @@ from homelab_tui.domain.jobs import (
 )
 from homelab_tui.domain.merging import merge
 from homelab_tui.domain.state import ClusterJobs, JobsView
+from homelab_tui.domain.values import replace
 from homelab_tui.engine.schedules import next_run
 
 NOW = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)

@@ -3,13 +3,13 @@
 import asyncio
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from homelab_tui.config.model import ClusterConfig, Config, SafetyConfig, SwitchConfig
 from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.operations import Result
 from homelab_tui.domain.poe import PortRef
+from homelab_tui.domain.values import replace
 from homelab_tui.engine.lab import Lab
 from homelab_tui.engine.poe import PortTarget, find_port
 from homelab_tui.engine.wires import Sources

@@ -3,11 +3,10 @@
 This module knows no Textual. An id is never renamed once released: users remap by it.
 """
 
-from dataclasses import dataclass
+from homelab_tui.domain.values import Frozen
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Frozen):
     """One thing a person can do in the dashboard."""
 
     id: str

@@ -86,7 +86,7 @@ async def test_help_names_every_command_and_the_palette_opens(narrow: Running) -
 
 async def test_a_remapped_key_does_what_the_old_one_did() -> None:
     lab = FrozenLab()
-    from dataclasses import replace
+    from homelab_tui.domain.values import replace
 
     config = replace(lab.config, ui=replace(lab.config.ui, keymap=(("app.help", "f1"),)))
     app = HomelabApp(config, lambda: lab)

@@ -1,7 +1,6 @@
 """Silences and alert states against Debian's Alertmanager: what we make there holds, and what we read there is so."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from homelab_tui.config.model import AlertmanagerConfig, Config
 from homelab_tui.domain.alerts import AlertmanagerSnapshot, Matcher
 from homelab_tui.domain.errors import SourceRefused
 from homelab_tui.domain.jobs import Alert, AlertState, Job, JobId, JobState, MetricsSnapshot
+from homelab_tui.domain.values import replace
 from homelab_tui.engine.lab import Lab
 from homelab_tui.engine.wires import Sources
 from homelab_tui.sources.alertmanager import AlertmanagerSource

@@ -1,7 +1,6 @@
 """How often a server is connected to and logged in to: no more than what is done there needs."""
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from homelab_tui.config.model import Config, KeysConfig
 from homelab_tui.domain.errors import HostKeyUnknown
 from homelab_tui.domain.keys import PublicKey
 from homelab_tui.domain.nodes import Node
+from homelab_tui.domain.values import replace
 from homelab_tui.engine.lab import Lab
 from homelab_tui.engine.wires import Sources
 from homelab_tui.sources.ssh import SshSource

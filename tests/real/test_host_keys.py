@@ -4,7 +4,6 @@ import asyncio
 import stat
 import subprocess
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from homelab_tui.config.model import KeysConfig, SshConfig
 from homelab_tui.domain.errors import HostKeyChanged, HostKeyUnknown, SourceConflict, SourceRefused, SourceUnreachable
 from homelab_tui.domain.keys import HostKeyState, PublicKey
 from homelab_tui.domain.secrets import Secret
+from homelab_tui.domain.values import replace
 from homelab_tui.sources.ssh import SshSource
 from tests.keygen import ed25519_blob, key_text
 from tests.real.sshd import Account, Sshd, make_key, running_sshd

@@ -6,7 +6,6 @@ The oracle is not ours: the same server is asked the PromQL that was verified fo
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 
 from homelab_tui.cli import main
 from homelab_tui.domain.jobs import CronJobSeries, JobSeries
+from homelab_tui.domain.values import replace
 from tests.exposition import Exposed, expose, exposition
 from tests.labs import until
 from tests.real.prometheus_server import ScrapeJob, Settings, exporter, running, source

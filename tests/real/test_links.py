@@ -7,7 +7,6 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from homelab_tui.config.model import KeysConfig
 from homelab_tui.domain.errors import SourceError, SourceGarbled, SourceTimeout, SourceUnreachable
 from homelab_tui.domain.keys import PublicKey
 from homelab_tui.domain.nodes import Node
+from homelab_tui.domain.values import replace
 from homelab_tui.sources.ssh import SshSource
 from tests.keygen import key_text
 from tests.real.links import Link, running

@@ -7,7 +7,6 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from homelab_tui.config.model import KeysConfig
 from homelab_tui.domain.errors import ConfigError, CredentialsNeeded, SourceRefused
 from homelab_tui.domain.keys import ProofState, PublicKey
 from homelab_tui.domain.secrets import Secret
+from homelab_tui.domain.values import replace
 from homelab_tui.sources.key_files import read_public_key
 from homelab_tui.sources.ssh import SshSource
 from tests.keygen import key_text

@@ -4,7 +4,7 @@ import os
 import stat
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ import pytest
 from homelab_tui.config.model import KeysConfig
 from homelab_tui.domain.keys import PublicKey
 from homelab_tui.domain.loose_modes import LoosePath
+from homelab_tui.domain.values import replace
 from homelab_tui.sources.ssh import SshSource
 from homelab_tui.sources.ssh_account_script import read_account_script
 from homelab_tui.sources.ssh_commands import Output

@@ -4,7 +4,6 @@ import contextlib
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from homelab_tui.domain.errors import SourceRefused
 from homelab_tui.domain.keys import PublicKey
 from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.secrets import Secret
+from homelab_tui.domain.values import replace
 from homelab_tui.sources.ssh import SshSource
 from tests.keygen import key_text
 from tests.real.sshd import Account, Sshd, free_port, needs_root, running_sshd, throw_away_account

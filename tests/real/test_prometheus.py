@@ -2,7 +2,6 @@
 
 import asyncio
 import subprocess
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from homelab_tui.domain.jobs import (
 )
 from homelab_tui.domain.merging import merge
 from homelab_tui.domain.state import ClusterJobs
+from homelab_tui.domain.values import replace
 from homelab_tui.engine.schedules import next_run
 from homelab_tui.sources.prometheus import PrometheusSource
 from tests.exposition import expose, exposition

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import pytest
 from homelab_tui.config.model import SecretRef, SwitchConfig
 from homelab_tui.domain.errors import SourceMissing, SourceRefused, SourceTimeout
 from homelab_tui.domain.poe import Detection, PortRef, SwitchReading, budget_mw, drawn_mw
+from homelab_tui.domain.values import replace
 from homelab_tui.sources.snmp import SnmpSwitch
 from tests.labs import until
 from tests.servers import require_binary

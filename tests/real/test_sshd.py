@@ -5,7 +5,6 @@ import hashlib
 import os
 import shutil
 import stat
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 from homelab_tui.domain.errors import SourceRefused
 from homelab_tui.domain.key_blobs import fingerprint
 from homelab_tui.domain.keys import CellState, ProofState, PublicKey
+from homelab_tui.domain.values import replace
 from tests.keygen import ed25519_blob, key_text
 from tests.real.sshd import Account, Sshd, make_key, needs_root, throw_away_account
 from tests.servers import require_binary

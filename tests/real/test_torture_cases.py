@@ -3,7 +3,6 @@
 import os
 import subprocess
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from homelab_tui.config.model import KeysConfig
 from homelab_tui.domain.errors import SourceError, SourceRefused, SourceTimeout
 from homelab_tui.domain.keys import CellState, ProofState, PublicKey
+from homelab_tui.domain.values import replace
 from homelab_tui.sources.ssh import SshSource
 from tests.keygen import key_text
 from tests.real.command_lines import CommandLine, ended

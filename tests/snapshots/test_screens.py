@@ -5,7 +5,6 @@
 
 import os
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from homelab_tui.domain.keys import HostKey, HostKeyState
 from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.operations import Operation, OperationState, Plan, PlanStep, Result
 from homelab_tui.domain.reading import Reading
+from homelab_tui.domain.values import replace
 from homelab_tui.present.host_keys import hard_stop
 from homelab_tui.ui.app import HomelabApp
 from homelab_tui.ui.screens.confirm import ConfirmScreen

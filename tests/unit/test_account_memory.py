@@ -1,8 +1,8 @@
 """How long what a reading told is believed."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from homelab_tui.domain.values import replace
 from homelab_tui.sources.ssh_account import AccountReading, parse_account
 from homelab_tui.sources.ssh_account_memory import RECENT_S, SUDO_KNOWN_S, AccountMemory
 from homelab_tui.sources.ssh_commands import Output

@@ -1,7 +1,5 @@
 """What becomes of an alert behind Alertmanager: silenced and inhibited beat firing, and only where it is certain."""
 
-from dataclasses import replace
-
 import pytest
 
 from homelab_tui.domain.alerts import (
@@ -15,6 +13,7 @@ from homelab_tui.domain.alerts import (
     with_alertmanagers,
 )
 from homelab_tui.domain.jobs import Alert, AlertState, Job, JobId, JobState, MetricsSnapshot
+from homelab_tui.domain.values import replace
 from tests.job_worlds import NOW, ago, job, nuc, only, rows, told
 
 FIRING, PENDING = AlertState.FIRING, AlertState.PENDING

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from homelab_tui.domain.nodes import Interface, Node, NodeFacts
 from homelab_tui.domain.poe import Detection, PoePort, PortRef, SwitchReading
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import LabState, NodeView
+from homelab_tui.domain.values import replace
 from homelab_tui.engine.node_views import NodeViews, node_views
 from homelab_tui.engine.port_memory import PortMemory
 from tests.fakes import START, FakeClock

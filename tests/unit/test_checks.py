@@ -1,6 +1,5 @@
 """What `homelab check` says of sources that answer, answer half, or do not answer."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from homelab_tui.domain.errors import (
 from homelab_tui.domain.jobs import MetricsSnapshot
 from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.poe import PoePort, PortRef
+from homelab_tui.domain.values import replace
 from tests.check_fakes import CONFIG, FULL, READING, Cluster, Prometheus, Switch, of, report
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,6 +11,7 @@ from homelab_tui.domain.jobs import JobPod, JobState
 from homelab_tui.domain.nodes import KubeNode
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import ClusterJobs
+from homelab_tui.domain.values import replace
 from homelab_tui.domain.watching import Watched
 from homelab_tui.engine.clusters import ClusterWatcher, read_cluster
 from tests.fakes import FakeClock, FakeCluster, failed_job

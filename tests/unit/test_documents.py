@@ -1,7 +1,6 @@
 """The JSON documents against the contract, name by name: what is absent is null, and never "", -1 or 0."""
 
 import json
-from dataclasses import replace
 from datetime import timedelta
 from typing import cast
 
@@ -36,6 +35,7 @@ from homelab_tui.domain.operations import Result
 from homelab_tui.domain.poe import Detection, PoePort, PortRef, PseGroup, SwitchReading
 from homelab_tui.domain.reading import Health, HealthState, Reading
 from homelab_tui.domain.state import ClusterJobs, JobsView, LabState, NodeView
+from homelab_tui.domain.values import replace
 from homelab_tui.present.documents import (
     Document,
     cronjob_document,

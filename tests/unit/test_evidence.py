@@ -6,7 +6,6 @@ import os
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from homelab_tui.config.model import ClusterConfig, Config
 from homelab_tui.domain.errors import SourceMissing, SourceTimeout
 from homelab_tui.domain.evidence import Evidence, LogTail
 from homelab_tui.domain.jobs import Event, Job, JobPod, JobState
+from homelab_tui.domain.values import replace
 from homelab_tui.domain.watching import Watched
 from homelab_tui.engine.evidence_box import MAX_LOG_CHARS, EvidenceBox
 from homelab_tui.engine.lab import Lab

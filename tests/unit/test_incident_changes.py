@@ -1,10 +1,10 @@
 """What is news about incidents, and what is only flapping."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from homelab_tui.domain.incident_changes import ChangeKind, IncidentLog
 from homelab_tui.domain.incident_values import Evidence, Incident, Severity
+from homelab_tui.domain.values import replace
 
 START = datetime(2026, 11, 23, tzinfo=UTC)
 HUNG = Incident("node:rpi03", Severity.CRITICAL, "rpi03: hung", (Evidence("node", "hung"),))

@@ -1,6 +1,5 @@
 """The join of the three: which failing Job belongs to which node and port, and what is told only once."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,6 +12,7 @@ from homelab_tui.domain.nodes import KubeNode, Node, NodeFacts, NodeState
 from homelab_tui.domain.poe import Detection, PoePort, PortRef
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import JobsView, LabState, NodeView
+from homelab_tui.domain.values import replace
 from tests.job_worlds import NOW, cronjob, job
 
 PORT = PoePort(PortRef("sw1", 1, 3), admin_on=True, detection=Detection.DELIVERING, denied_count=0)

@@ -1,6 +1,5 @@
 """Deleting the right Job, for the right reason, and no other."""
 
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from homelab_tui.domain.errors import (
 from homelab_tui.domain.jobs import AlertState, Event, JobId, JobPod, JobSeries, JobState, MetricsSnapshot
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import JobsView
+from homelab_tui.domain.values import replace
 from homelab_tui.engine.jobs import JobActions, Target, Tombstones, find_jobs
 from homelab_tui.engine.lab import Lab
 from homelab_tui.engine.wires import Sources

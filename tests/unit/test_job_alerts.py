@@ -1,6 +1,5 @@
 """The story of an alert: when it fires, who silenced it, and why it does not clear by itself."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,6 +8,7 @@ from homelab_tui.domain.alerts import AlertmanagerSnapshot, Matcher, Silence
 from homelab_tui.domain.jobs import Alert, AlertState, CronJob, Job, JobState, MetricsSnapshot
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import JobsView, LabState
+from homelab_tui.domain.values import replace
 from homelab_tui.present.details import details
 from homelab_tui.present.job_alerts import stay_lines
 from homelab_tui.present.jobs import rows

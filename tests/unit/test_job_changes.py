@@ -1,6 +1,5 @@
 """Expire, re-run, trigger, suspend and limit: exactly what was meant, and in words what was not."""
 
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from homelab_tui.config.model import ClusterConfig, Config, SafetyConfig
 from homelab_tui.domain.errors import SourceConflict, SourceForbidden, SourceMissing, UsageError
 from homelab_tui.domain.jobs import CronJob, JobState
 from homelab_tui.domain.state import JobsView
+from homelab_tui.domain.values import replace
 from homelab_tui.engine.cronjobs import CronJobTarget, Limits, find_cronjob
 from homelab_tui.engine.job_changes import expires_at, ttl_for
 from homelab_tui.engine.jobs import Target

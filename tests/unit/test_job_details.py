@@ -1,6 +1,5 @@
 """The story of a Job and of a CronJob: what someone woken at night must not have to work out."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from homelab_tui.domain.errors import SourceError, SourceMissing
 from homelab_tui.domain.jobs import CronJob, Event, Job, JobPod, JobState, Witness
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import ClusterJobs, JobsView, LabState
+from homelab_tui.domain.values import replace
 from homelab_tui.engine.jobs import event_line
 from homelab_tui.engine.lab import Lab
 from homelab_tui.engine.wires import Sources

@@ -2,7 +2,6 @@
 
 import os
 import stat
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from homelab_tui.domain.errors import SourceError, SourceMissing
 from homelab_tui.domain.jobs import Job, JobId, JobPod, JobState
+from homelab_tui.domain.values import replace
 from homelab_tui.engine.job_logs import JobLogs, LogPlace, places_of, save_log
 from tests.fakes import START, FakeCluster, failed_job
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import stat
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,6 +31,7 @@ from homelab_tui.domain.keys import (
 from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.operations import Result
 from homelab_tui.domain.secrets import Secret
+from homelab_tui.domain.values import replace
 from homelab_tui.engine.key_steps import changed_host_key
 from homelab_tui.engine.keys import PushAnswers, find_key
 from homelab_tui.engine.lab import Lab

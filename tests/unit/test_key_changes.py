@@ -1,7 +1,6 @@
 """Undo, revoke and rotate as the engine carries them out: what is kept, what is proven, what is refused."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from homelab_tui.domain.errors import SourceConflict, SourceRefused, UsageError
 from homelab_tui.domain.keys import AccountKeys, CellState, KeyCell, KeyRemoval, KeyWrite, Proof, ProofState, PublicKey
 from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.state import LabState
+from homelab_tui.domain.values import replace
 from homelab_tui.engine.activity import ActivityLog
 from homelab_tui.engine.key_changes import KeyChanges
 from homelab_tui.engine.key_steps import KeySteps

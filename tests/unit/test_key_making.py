@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from homelab_tui.config.model import KeysConfig
 from homelab_tui.domain.errors import ActionRefused, UsageError
 from homelab_tui.domain.keys import KeyRecipe
 from homelab_tui.domain.secrets import Secret
+from homelab_tui.domain.values import replace
 from homelab_tui.sources.key_files import PrivateKeyUnusable, load_private_key
 from homelab_tui.sources.key_making import make_key
 from tests.servers import require_binary

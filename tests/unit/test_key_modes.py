@@ -1,6 +1,5 @@
 """`chmod go-w` as the engine carries it out: what is planned, what is proven, what is told."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.secrets import Secret
 from homelab_tui.domain.state import LabState
+from homelab_tui.domain.values import replace
 from homelab_tui.engine.activity import ActivityLog
 from homelab_tui.engine.key_modes import KeyModes, is_unread, loose_of, settled, why_nothing_to_mend
 from homelab_tui.engine.key_steps import KeySteps

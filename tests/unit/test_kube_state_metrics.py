@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from random import Random
 
@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homelab_tui.domain.jobs import CronJobSeries, JobSeries
+from homelab_tui.domain.values import replace
 from homelab_tui.sources.kube_state_metrics import QUERY, OfCluster, has_heartbeat, series
 from homelab_tui.sources.prometheus_answers import Sample, vector
 from tests.exposition import Exposed, expose

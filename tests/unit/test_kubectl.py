@@ -2,11 +2,11 @@
 
 import json
 import shlex
-from dataclasses import replace
 
 from homelab_tui.config.model import AlertmanagerConfig, ClusterConfig
 from homelab_tui.domain.alerts import Matcher
 from homelab_tui.domain.jobs import CronJob, Job, JobId, JobState
+from homelab_tui.domain.values import replace
 from homelab_tui.engine.job_logs import LogPlace
 from homelab_tui.engine.kubectl import Kubectl, silence_lines
 from tests.fakes import FakeCluster

@@ -1,6 +1,5 @@
 """Kubernetes and Prometheus merged into the rows of the Jobs pane."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -16,6 +15,7 @@ from homelab_tui.domain.jobs import (
 )
 from homelab_tui.domain.merging import forgotten, merge
 from homelab_tui.domain.state import ClusterJobs, JobsView
+from homelab_tui.domain.values import replace
 from homelab_tui.engine.schedules import next_run
 from tests.job_worlds import NOW, K, P, ago, cronjob, job, nuc, only, pod, rows, run, series, told
 

@@ -1,7 +1,6 @@
 """Merging on and on: what it gives stays what merging anew gives, at the cost of what changed."""
 
 import time
-from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
@@ -19,6 +18,7 @@ from homelab_tui.domain.jobs import (
 )
 from homelab_tui.domain.merging import JobsMerger, merge
 from homelab_tui.domain.state import ClusterJobs, JobsView
+from homelab_tui.domain.values import replace
 from homelab_tui.engine.schedules import next_run
 from tests.job_worlds import NOW, P, ago, cronjob, job, nuc, pod, rows, run, series, told
 

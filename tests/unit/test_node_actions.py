@@ -1,7 +1,6 @@
 """Following a node through its boot, and giving it back or not: the engine alone, no wire and no waiting."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from itertools import chain, repeat
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from homelab_tui.domain.draining import NodePod
 from homelab_tui.domain.errors import SourceError, SourceMissing, SourceRefused, SourceTimeout
 from homelab_tui.domain.nodes import KubeNode, Node, NodeFacts
 from homelab_tui.domain.state import NodeView
+from homelab_tui.domain.values import replace
 from homelab_tui.engine.lab import Lab
 from homelab_tui.engine.restarts import CYCLE, REBOOT
 from homelab_tui.engine.rolling import RollingRestart

@@ -1,7 +1,6 @@
 """The detail screen and the document of a node: box, port and Jobs, each value with its witness and age."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -25,6 +24,7 @@ from homelab_tui.domain.poe import Detection, PoePort, PortRef, SwitchReading
 from homelab_tui.domain.power import NodePower, PowerDay
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import ClusterJobs, JobsView, LabState, NodeView
+from homelab_tui.domain.values import replace
 from homelab_tui.domain.witnesses import Claim
 from homelab_tui.present.details import details
 from homelab_tui.present.documents import nodes_document

@@ -1,6 +1,5 @@
 """What a node's facts say that nobody asked for: cloned cards, slow links, old kernels, systems without updates."""
 
-from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
@@ -10,6 +9,7 @@ from homelab_tui.domain.node_findings import Findings, KeptFleet, fleet, node_fi
 from homelab_tui.domain.nodes import Disk, Interface, KubeNode, Node, NodeFacts, PoeHat
 from homelab_tui.domain.poe import PoePort, PortRef
 from homelab_tui.domain.state import LabState, NodeView
+from homelab_tui.domain.values import replace
 from homelab_tui.present.documents import nodes_document
 from homelab_tui.present.nodes import rows
 

@@ -1,7 +1,6 @@
 """What is remembered of nodes: latched complaints, this session's curves, samples taken from the state."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from homelab_tui.domain.nodes import Node, NodeFacts, NodeMetrics, NodeState, Po
 from homelab_tui.domain.poe import Detection, PoePort, PortRef, SwitchReading
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import LabState, NodeView
+from homelab_tui.domain.values import replace
 from homelab_tui.engine.ailment_log import AilmentLog
 from homelab_tui.engine.histories import POINTS, Histories
 from homelab_tui.engine.node_memory import NodeMemory

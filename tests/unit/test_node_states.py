@@ -1,7 +1,5 @@
 """A node in one word, as a table, and how well a declared node agrees with a measured one."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +8,7 @@ from homelab_tui.domain.drifts import drift, sizes_agree
 from homelab_tui.domain.node_states import Witnesses, node_state
 from homelab_tui.domain.nodes import Disk, NodeFacts, NodeSpec, NodeState
 from homelab_tui.domain.poe import Detection, PoePort, PortRef
+from homelab_tui.domain.values import replace
 
 GRACE_S = 180.0
 PORT = PoePort(PortRef("sw1", 1, 3), admin_on=True, detection=Detection.DELIVERING)

@@ -1,6 +1,5 @@
 """Which cluster object and which switch port belong to a box, and what its witnesses are worth."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from homelab_tui.domain.operations import Operation, OperationState
 from homelab_tui.domain.poe import Detection, PoePort, PortRef, SwitchReading
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import ClusterJobs, LabState
+from homelab_tui.domain.values import replace
 from homelab_tui.engine.lab import Lab
 from homelab_tui.engine.node_views import node_views
 from homelab_tui.engine.nodes import cloned_machine_ids, find_node, kube_node_of

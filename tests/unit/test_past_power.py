@@ -1,6 +1,5 @@
 """Which Prometheus is asked what a port gave, and under which labels."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.poe import PoePort, PortRef, SwitchReading
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import LabState, NodeView
+from homelab_tui.domain.values import replace
 from homelab_tui.engine.node_memory import NodeMemory
 from homelab_tui.engine.past_power import series_of
 from tests.fakes import FakeClock, FakePrometheus

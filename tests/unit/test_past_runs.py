@@ -1,6 +1,5 @@
 """Runs whose Jobs are gone: what Prometheus remembers of them, and who says so when nobody does."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from hypothesis import given
@@ -20,6 +19,7 @@ from homelab_tui.domain.jobs import (
 )
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import JobsView, LabState
+from homelab_tui.domain.values import replace
 from homelab_tui.present.documents import cronjob_document
 from homelab_tui.present.job_details import memory_words
 from tests.job_worlds import NOW, ago, job, nuc, rows, series, told

@@ -1,7 +1,6 @@
 """A PoE port under every fault we could think of: it ends with the power on, or says loudly that it did not."""
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 from homelab_tui.config.model import SafetyConfig
 from homelab_tui.domain.errors import SourceRefused, SourceTimeout
 from homelab_tui.domain.poe import Detection
+from homelab_tui.domain.values import replace
 from tests.fakes import START, disk_space, lost
 from tests.poe_world import RPI03, World, failing
 

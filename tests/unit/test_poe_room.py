@@ -1,10 +1,9 @@
 """Whether one more PoE+ HAT fits: by what classes reserve, never by what is drawn."""
 
-from dataclasses import replace
-
 import pytest
 
 from homelab_tui.domain.poe import Detection, PoePort, PortRef, PseGroup, SwitchReading, has_room, with_same_ports
+from homelab_tui.domain.values import replace
 
 
 def reading(budget_w: int | None, *classes: int | None, idle: int = 0) -> SwitchReading:

@@ -1,7 +1,6 @@
 """What must not be done to a port, and what needs more than a yes."""
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from homelab_tui.domain.nodes import Interface, KubeNode, NodeFacts
 from homelab_tui.domain.poe import Detection, PortRef
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import ClusterJobs, LabState
+from homelab_tui.domain.values import replace
 from homelab_tui.engine.journal import Journal
 from homelab_tui.engine.poe import find_port, parse_port
 from tests.fakes import START, FakeClock, lost

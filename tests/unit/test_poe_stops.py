@@ -6,12 +6,12 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from homelab_tui.domain.poe import Detection
+from homelab_tui.domain.values import replace
 from tests.fakes import lost
 from tests.labs import until
 from tests.poe_world import World, cycling

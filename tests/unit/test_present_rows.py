@@ -1,7 +1,6 @@
 """Rows, details and plans of any state at all: they never raise, and nothing foreign commands the terminal."""
 
 import re
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -25,6 +24,7 @@ from homelab_tui.domain.operations import Operation, OperationState, Plan, PlanS
 from homelab_tui.domain.poe import Detection, PoePort, PortRef, PseGroup, SwitchReading
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import ClusterJobs, JobsView, LabState, NodeView
+from homelab_tui.domain.values import replace
 from homelab_tui.present import details, healths, incidents, jobs, keys, nodes, plans, reports, times
 from homelab_tui.present.table import Row
 from tests.fakes import START

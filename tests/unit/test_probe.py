@@ -1,6 +1,5 @@
 """A probe's answer becomes facts: recorded shapes, and everything that nodes have been seen to say instead."""
 
-from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -400,7 +399,7 @@ _LINE = st.one_of(
 @given(st.lists(_LINE, max_size=60))
 def test_no_answer_makes_the_parser_raise(lines: list[str]) -> None:
     found = parse_probe("@@ probe 2\n" + "\n".join(lines), NOW)
-    assert {field.name for field in fields(found)} == {field.name for field in fields(NodeFacts)}
+    assert isinstance(found, NodeFacts)
     assert found.cores is None or found.cores > 0
     assert all(disk.size_bytes > 0 for disk in found.disks)
 

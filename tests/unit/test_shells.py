@@ -1,6 +1,5 @@
 """The ssh command that opens a shell."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from homelab_tui.domain.keys import AccountKeys, PublicKey
 from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import LabState
+from homelab_tui.domain.values import replace
 from homelab_tui.engine.shells import in_words, shell_argv
 from tests.fakes import START
 

@@ -1,6 +1,5 @@
 """What `homelab check --nodes` says of nodes, and of what SSH needs on this machine."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from homelab_tui.domain.errors import (
 )
 from homelab_tui.domain.keys import AccountKeys, HostKeyState
 from homelab_tui.domain.nodes import NodeFacts
+from homelab_tui.domain.values import replace
 from tests.check_fakes import CONFIG, KEY, Ssh, of, report
 
 

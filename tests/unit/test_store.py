@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import LabState
+from homelab_tui.domain.values import replace
 from homelab_tui.engine.store import Store, entry, reading_of, with_entry
 from tests.labs import until
 

@@ -1,7 +1,5 @@
 """A PoE switch in words."""
 
-from dataclasses import replace
-
 import pytest
 
 from homelab_tui.domain.nodes import Node
@@ -9,6 +7,7 @@ from homelab_tui.domain.operations import Operation, OperationState
 from homelab_tui.domain.poe import Detection, PoePort, PortRef, PseGroup, SwitchReading, has_room
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import LabState, NodeView
+from homelab_tui.domain.values import replace
 from homelab_tui.present import nodes
 from homelab_tui.present.details import details
 from homelab_tui.present.switches import room_words, switch_lines

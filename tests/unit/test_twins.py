@@ -1,13 +1,13 @@
 """Twins side by side: who belongs together, and what stands apart."""
 
 import json
-from dataclasses import replace
 
 import pytest
 
 from homelab_tui.domain.nodes import Disk, Interface, KubeNode, Node, NodeFacts, NodeSpec
 from homelab_tui.domain.state import NodeView
 from homelab_tui.domain.twins import compare, twin_groups, twins_of, twins_title
+from homelab_tui.domain.values import replace
 from homelab_tui.present.twins import columns, comparisons_document, rows, summary
 
 NUC = NodeFacts(

@@ -1,7 +1,7 @@
 """The verdict of a CronJob: a table of histories, and what must hold for every history."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -21,6 +21,7 @@ from homelab_tui.domain.cronjobs import (
     verdict,
 )
 from homelab_tui.domain.jobs import CronJob, Job, JobId, JobState, Run, RunResult, Verdict
+from homelab_tui.domain.values import replace
 from homelab_tui.engine.schedules import next_run
 
 NOW = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)

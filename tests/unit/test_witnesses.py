@@ -1,10 +1,9 @@
 """Who says what of a node: filling gaps, and contradicting each other."""
 
-from dataclasses import replace
-
 from homelab_tui.domain.nodes import Interface, KubeNode, Node, NodeFacts, NodeMetrics
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import ClusterJobs, LabState, NodeView
+from homelab_tui.domain.values import replace
 from homelab_tui.domain.witnesses import claims, disagreements, filled
 from homelab_tui.engine.node_views import node_views
 from homelab_tui.engine.node_witnesses import Machines, Told

@@ -4,7 +4,6 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import Any, TypeVar
 
 import pytest
@@ -22,6 +21,7 @@ from homelab_tui.domain.errors import (
     SourceUnreachable,
 )
 from homelab_tui.domain.jobs import Job, JobState, Witness
+from homelab_tui.domain.values import replace
 from homelab_tui.domain.watching import Watched
 from homelab_tui.engine.ports import DeletesJobs, ReadsJobs
 from homelab_tui.sources.kubernetes import KubernetesSource

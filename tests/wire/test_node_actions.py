@@ -5,7 +5,6 @@ import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from homelab_tui.domain.errors import ActionRefused, SourceConflict, SourceRefus
 from homelab_tui.domain.nodes import KubeNode, Node
 from homelab_tui.domain.operations import Result
 from homelab_tui.domain.state import NodeView
+from homelab_tui.domain.values import replace
 from homelab_tui.engine.draining import Drainer
 from homelab_tui.engine.lab import Lab
 from homelab_tui.engine.operations import Progress

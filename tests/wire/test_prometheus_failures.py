@@ -3,7 +3,6 @@
 import asyncio
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from homelab_tui.domain.errors import (
     SourceTimeout,
     SourceUnreachable,
 )
+from homelab_tui.domain.values import replace
 from homelab_tui.sources.prometheus import PrometheusSource
 from tests.wire.hostile_api import Authority, api, raw_server
 from tests.wire.prometheus_double import Double, jobs_error, prometheus

@@ -1,7 +1,7 @@
 """SnmpSwitch against the demo lab's switch, with each fault that the lab has."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from homelab_tui.domain.errors import (
     SourceTimeout,
 )
 from homelab_tui.domain.poe import Detection, PoePort, PortRef, budget_mw, drawn_mw, reserved_mw
+from homelab_tui.domain.values import replace
 from homelab_tui.sources.snmp import SnmpSwitch
 from tests.labs import until
 

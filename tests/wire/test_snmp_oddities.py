@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,6 +19,7 @@ from homelab_tui.domain.errors import (
     SourceUnreachable,
 )
 from homelab_tui.domain.poe import Detection, PortRef, budget_mw, drawn_mw
+from homelab_tui.domain.values import replace
 from homelab_tui.sources.snmp import SnmpSwitch
 from homelab_tui.sources.snmp_engines import SnmpEngineHolder
 from tests.snmp_agent import Agent, Oid, oid, running

@@ -6,7 +6,6 @@ import socket
 import time
 import tomllib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,6 +25,7 @@ from homelab_tui.domain.errors import (
 from homelab_tui.domain.keys import HostKeyState, PublicKey
 from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.secrets import Secret
+from homelab_tui.domain.values import replace
 from homelab_tui.sources.key_files import read_public_key
 from homelab_tui.sources.ssh import SshSource
 from tests.labs import start_lab

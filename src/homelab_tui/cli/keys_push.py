@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 
 from homelab_tui.cli.confirming import ask_new_secret, ask_secret, can_ask, confirm, declined, password_of, secret_of
 from homelab_tui.cli.keys import chosen_nodes, meet_hosts, unasked
@@ -15,6 +14,7 @@ from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.operations import Result
 from homelab_tui.domain.public_keys import key_line
 from homelab_tui.domain.state import LabState
+from homelab_tui.domain.values import replace
 from homelab_tui.engine.key_steps import changed_host_key
 from homelab_tui.engine.keys import PushAnswers
 from homelab_tui.engine.lab import Lab

@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 
 from homelab_tui.cli.confirming import confirm, declined
 from homelab_tui.cli.jobs import source_status
@@ -11,6 +10,7 @@ from homelab_tui.cli.output import print_results
 from homelab_tui.cli.session import run_with_lab
 from homelab_tui.domain.operations import Plan, Result
 from homelab_tui.domain.state import LabState, NodeView
+from homelab_tui.domain.values import replace
 from homelab_tui.engine.lab import Lab
 from homelab_tui.engine.nodes import find_node
 from homelab_tui.engine.restarts import CYCLE, REBOOT

@@ -5,7 +5,6 @@ import re
 import stat
 import tomllib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,6 +15,7 @@ from homelab_tui.config.server_tables import read_alertmanager, read_cluster, re
 from homelab_tui.config.switch_tables import read_switch
 from homelab_tui.config.tables import read_keys, read_node, read_safety, read_ssh, read_ui
 from homelab_tui.domain.errors import ConfigError, ConfigProblem
+from homelab_tui.domain.values import replace
 
 T = TypeVar("T")
 NO_CONFIG = "no configuration: `homelab init` writes a first one, `homelab demo` shows an embedded lab without any"

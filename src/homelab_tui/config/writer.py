@@ -1,12 +1,12 @@
 """A first configuration as text: every value with the place it comes from, what is not known as a comment."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
 from homelab_tui.config.load import parse_config
 from homelab_tui.domain.drafts import Draft, FoundCluster, FoundNode, Given
 from homelab_tui.domain.errors import ConfigError
+from homelab_tui.domain.values import replace
 
 _WIDTH = 36
 """Where the origin of a value begins."""

@@ -1,17 +1,17 @@
 """What a Raspberry Pi's firmware complained of, held on to by us where its kernel forgets. Pure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+
+from homelab_tui.domain.values import Frozen
 
 UNDER_VOLTAGE = "under-voltage"
 SINCE_BOOT = "-since-boot"
 """What is put behind a flag's name when it is over."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ailment:
+class Ailment(Frozen):
     """One complaint of one boot of a node, as we saw it between our looks."""
 
     flag: str

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 
 from homelab_tui.domain.jobs import Alert, AlertState, Job, MetricsSnapshot
+from homelab_tui.domain.values import Frozen, replace
 
 JOB_FAILED = "KubeJobFailed"
 """The alert of kubernetes-mixin for a failed Job: what is silenced where no alert of the Job is known yet."""
@@ -14,8 +14,7 @@ OURS = "(homelab)"
 _LOUDEST = (AlertState.FIRING, AlertState.SILENCED, AlertState.INHIBITED)
 
 
-@dataclass(frozen=True, slots=True)
-class Matcher:
+class Matcher(Frozen):
     """One condition of a silence on a label."""
 
     name: str
@@ -35,8 +34,7 @@ class Matcher:
             return None  # Go's syntax is not quite Python's
 
 
-@dataclass(frozen=True, slots=True)
-class Silence:
+class Silence(Frozen):
     """One silence that is in force, or going to be."""
 
     id: str
@@ -59,8 +57,7 @@ class Silence:
         return self.is_active and bool(self.matchers) and all(matcher.holds(labels) for matcher in self.matchers)
 
 
-@dataclass(frozen=True, slots=True)
-class HeldAlert:
+class HeldAlert(Frozen):
     """One alert that an Alertmanager got, about a Job."""
 
     name: str
@@ -77,8 +74,7 @@ class HeldAlert:
     """Ids of silences."""
 
 
-@dataclass(frozen=True, slots=True)
-class AlertmanagerSnapshot:
+class AlertmanagerSnapshot(Frozen):
     """What one Alertmanager says now: alerts about Jobs, and the silences that have not ended."""
 
     name: str

@@ -5,13 +5,13 @@ Everything here works on bytes: a comment may be Latin-1, a line may end in CR L
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from homelab_tui.domain.key_blobs import KEY_TYPES, BadKeyBlob, blob_bits, blob_type, decode_base64, fingerprint
 from homelab_tui.domain.key_options import BadKeyOptions, KeyOptions, options_end, parse_key_options
 from homelab_tui.domain.keys import CellState, KeyCell
+from homelab_tui.domain.values import Frozen, replace
 
 DEFAULT_FILE = ".ssh/authorized_keys"
 NO_OPTIONS = KeyOptions()
@@ -32,8 +32,7 @@ class LineKind(StrEnum):
     """sshd passes over it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Frozen):
     """One line of the file."""
 
     number: int

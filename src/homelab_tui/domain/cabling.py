@@ -3,11 +3,11 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from homelab_tui.domain.nodes import Interface, Node, NodeFacts
 from homelab_tui.domain.poe import PoePort, PortRef, SwitchReading
+from homelab_tui.domain.values import Frozen
 
 UPLINK_MACS = 8
 """A port behind which the switch learnt more addresses than this leads to other devices, not to one."""
@@ -15,8 +15,7 @@ _WORD = re.compile(r"[^a-z0-9_-]+")
 """What stands between the words of a label: `eth0.rpi05`, `rpi05 (rack 2)`, `rpi05/eth0`."""
 
 
-@dataclass(frozen=True, slots=True)
-class LastPort:
+class LastPort(Frozen):
     """Where a node was found last: a hung Pi ages out of every table of its switch."""
 
     ref: PortRef
@@ -25,8 +24,7 @@ class LastPort:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Cable:
+class Cable(Frozen):
     """What is known of the cable of one node."""
 
     ref: PortRef | None = None
@@ -39,8 +37,7 @@ class Cable:
     """True: the switch does not tell it now, it told it once."""
 
 
-@dataclass(frozen=True, slots=True)
-class PortPlace:
+class PortPlace(Frozen):
     """Of one port, what tells whose it is: all that a poll hardly ever changes."""
 
     ref: PortRef
@@ -48,8 +45,7 @@ class PortPlace:
     if_index: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class SwitchLayout:
+class SwitchLayout(Frozen):
     """Of one switch, what tells which node is where."""
 
     name: str

@@ -1,7 +1,8 @@
 """One thing that the configuration promises, and whether it holds."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from homelab_tui.domain.values import Frozen
 
 
 class CheckStatus(StrEnum):
@@ -12,8 +13,7 @@ class CheckStatus(StrEnum):
     FAIL = "fail"
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Frozen):
     """The outcome of one check."""
 
     subject: str
@@ -27,8 +27,7 @@ class Check:
     """What to do about it; None where nothing is to be done, or nothing is known to help."""
 
 
-@dataclass(frozen=True, slots=True)
-class CheckReport:
+class CheckReport(Frozen):
     """All checks of one run, in the order of the configuration."""
 
     checks: tuple[Check, ...]

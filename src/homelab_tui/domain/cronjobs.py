@@ -1,7 +1,6 @@
 """What the runs of a CronJob say about it: its verdict, its history, and which failed Jobs are only an echo."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -16,6 +15,7 @@ from homelab_tui.domain.jobs import (
     RunResult,
     Verdict,
 )
+from homelab_tui.domain.values import Frozen
 
 HISTORY_LENGTH = 14
 _LEAST_DELAY_S = 60.0
@@ -42,8 +42,7 @@ class NextRun(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Runs:
+class Runs(Frozen):
     """All that is known of a CronJob's runs."""
 
     known: tuple[Run, ...] = ()

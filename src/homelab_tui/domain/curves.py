@@ -1,11 +1,11 @@
 """A quantity over time, as a sparkline draws it."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from homelab_tui.domain.values import Frozen
 
-@dataclass(frozen=True, slots=True)
-class Curve:
+
+class Curve(Frozen):
     """One quantity over time: evenly spaced, oldest first, None where nothing was read."""
 
     values: tuple[float | None, ...]
@@ -26,8 +26,7 @@ class Curve:
         return self.step_s * len(self.values)
 
 
-@dataclass(frozen=True, slots=True)
-class PortSeries:
+class PortSeries(Frozen):
     """Under which labels a Prometheus has the watts of a switch's ports."""
 
     labels: tuple[tuple[str, str], ...] = ()
@@ -38,8 +37,7 @@ class PortSeries:
     """True: our numbers of the ports are none of SNMP's, so that a series has to carry the port's name."""
 
 
-@dataclass(frozen=True, slots=True)
-class NodeCurves:
+class NodeCurves(Frozen):
     """What can be drawn of one node. None: nothing is known."""
 
     temperature_c: Curve | None = None

@@ -1,13 +1,12 @@
 """PodDisruptionBudgets: which Pods they hold on their node right now. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from homelab_tui.domain.draining import NodePod
+from homelab_tui.domain.values import Frozen
 
 
-@dataclass(frozen=True, slots=True)
-class Requirement:
+class Requirement(Frozen):
     """One of a selector's matchExpressions."""
 
     key: str
@@ -26,8 +25,7 @@ class Requirement:
         return self.operator == "DoesNotExist" and self.key not in labels
 
 
-@dataclass(frozen=True, slots=True)
-class DisruptionBudget:
+class DisruptionBudget(Frozen):
     """One PodDisruptionBudget, as its controller sees it now."""
 
     namespace: str

@@ -1,11 +1,11 @@
 """What was found lying around (inventories, hosts files, ssh and kube configurations) for a first configuration."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+from homelab_tui.domain.values import Frozen, replace
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(Frozen):
     """A value, and where it comes from."""
 
     value: str | None
@@ -16,8 +16,7 @@ class Given:
     """With value None: `a template`, `an encrypted value`."""
 
 
-@dataclass(frozen=True, slots=True)
-class FoundNode:
+class FoundNode(Frozen):
     """One machine, as one source names it."""
 
     name: str
@@ -37,8 +36,7 @@ class FoundNode:
         return self.address or (self.host.value if self.host else None), self.port.value if self.port else None
 
 
-@dataclass(frozen=True, slots=True)
-class FoundCluster:
+class FoundCluster(Frozen):
     """One cluster of a kubeconfig."""
 
     name: str
@@ -49,8 +47,7 @@ class FoundCluster:
     """Further ways to the same cluster."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Frozen):
     """What one file gave."""
 
     kind: str
@@ -65,8 +62,7 @@ class Found:
     """What was left out, and why: sentences."""
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(Frozen):
     """All of it, merged."""
 
     nodes: tuple[FoundNode, ...] = ()

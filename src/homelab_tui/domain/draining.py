@@ -1,11 +1,11 @@
 """Emptying a node of its Pods: which may be evicted, which stay, and which nobody should evict without being asked."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from homelab_tui.domain.values import Frozen
 
 
-@dataclass(frozen=True, slots=True)
-class NodePod:
+class NodePod(Frozen):
     """A Pod on a node, as far as a drain needs to know it."""
 
     namespace: str
@@ -32,8 +32,7 @@ class NodePod:
         return self.phase in ("Succeeded", "Failed")
 
 
-@dataclass(frozen=True, slots=True)
-class Drainage:
+class Drainage(Frozen):
     """The Pods of a node, sorted by what a drain does with them."""
 
     evicted: tuple[NodePod, ...] = ()

@@ -1,16 +1,15 @@
 """Where a node is not what was declared. Pure."""
 
 import re
-from dataclasses import dataclass
 
 from homelab_tui.domain.nodes import NodeFacts, NodeSpec
+from homelab_tui.domain.values import Frozen
 
 _BOARD = re.compile(r"\b(\d)([ab]\+?)(?=\s|$)")
 """The short way to write `4 Model B`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Drift:
+class Drift(Frozen):
     """One declared value that the measured one contradicts."""
 
     field: str

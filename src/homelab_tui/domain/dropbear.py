@@ -1,11 +1,11 @@
 """What dropbear makes of an authorized_keys file that sshd would read: it knows fewer options, and shorter lines."""
 
 import re
-from dataclasses import replace
 
 from homelab_tui.domain.authorized_keys import LineKind, parse_authorized_keys
 from homelab_tui.domain.key_blobs import fingerprint
 from homelab_tui.domain.keys import CellState, KeyCell
+from homelab_tui.domain.values import replace
 
 MAX_LINE_BYTES = 4_200
 """MAX_AUTHKEYS_LINE of its svr-authpubkey.c; it passes over a longer line."""

@@ -1,11 +1,11 @@
 """What was seen of a Job while it failed: kept after its Pods, the Job or the cluster are gone."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from homelab_tui.domain.values import Frozen
 
-@dataclass(frozen=True, slots=True)
-class LogTail:
+
+class LogTail(Frozen):
     """The end of one container's log."""
 
     pod: str
@@ -16,8 +16,7 @@ class LogTail:
     """Of the container before its last restart."""
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Frozen):
     """One Job's evidence."""
 
     cluster: str

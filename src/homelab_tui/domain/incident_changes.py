@@ -1,11 +1,11 @@
 """What became of incidents from one look to the next: new, worse, over. Flapping is not news."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from homelab_tui.domain.incident_values import Incident
+from homelab_tui.domain.values import Frozen
 
 
 class ChangeKind(StrEnum):
@@ -16,8 +16,7 @@ class ChangeKind(StrEnum):
     OVER = "over"
 
 
-@dataclass(frozen=True, slots=True)
-class IncidentChange:
+class IncidentChange(Frozen):
     """One piece of news."""
 
     kind: ChangeKind

@@ -2,16 +2,15 @@
 
 import shlex
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from homelab_tui.domain.incident_values import Evidence, Incident, Severity, count, in_order, seconds
 from homelab_tui.domain.jobs import AlertState, CronJob, Job, JobState, Verdict
 from homelab_tui.domain.state import LabState
+from homelab_tui.domain.values import Frozen
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Frozen):
     """A CronJob that fails, or a Job of nobody's that has failed."""
 
     key: str

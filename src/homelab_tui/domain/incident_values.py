@@ -1,12 +1,12 @@
 """An incident: one thing that is wrong, with all that belongs to it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from homelab_tui.domain.jobs import AlertState, JobId
 from homelab_tui.domain.poe import PortRef
+from homelab_tui.domain.values import Frozen
 
 
 class Severity(StrEnum):
@@ -22,8 +22,7 @@ class Severity(StrEnum):
         return list(Severity).index(self)
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Frozen):
     """One fact that belongs to an incident."""
 
     kind: str
@@ -35,8 +34,7 @@ class Evidence:
     """It tells when all was still well; an incident does not begin with it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Incident:
+class Incident(Frozen):
     """One thing that is wrong, with all that belongs to it."""
 
     key: str

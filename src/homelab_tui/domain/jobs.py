@@ -1,9 +1,10 @@
 """CronJobs, Jobs and their Pods, as Kubernetes and Prometheus know them, and the row that both worlds give."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
+
+from homelab_tui.domain.values import Frozen
 
 
 class JobState(StrEnum):
@@ -50,8 +51,7 @@ class JobId(NamedTuple):  # ten thousand of them are hashed and put in order: a 
         return f"{self.cluster}/{self.namespace}/{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Frozen):
     """One Job. From Kubernetes it has a uid; known to Prometheus alone it has none and nothing can be done to it."""
 
     id: JobId
@@ -112,8 +112,7 @@ class Job:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class JobPod:
+class JobPod(Frozen):
     """One Pod of a Job."""
 
     cluster: str
@@ -147,8 +146,7 @@ class RunResult(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Frozen):
     """One run of a CronJob in its history."""
 
     at: datetime
@@ -170,8 +168,7 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class CronJob:
+class CronJob(Frozen):
     """One CronJob."""
 
     cluster: str
@@ -207,8 +204,7 @@ class CronJob:
         return f"{self.cluster}/{self.namespace}/{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
+class Alert(Frozen):
     """One alert instance as Prometheus evaluates it (silences unknown there)."""
 
     name: str
@@ -220,8 +216,7 @@ class Alert:
     """How long its rule waits before it fires; None: not told, or it fires already."""
 
 
-@dataclass(frozen=True, slots=True)
-class JobSeries:
+class JobSeries(Frozen):
     """What kube-state-metrics told Prometheus of one Job, labels normalised (exported_*, v1 names, no owner)."""
 
     namespace: str
@@ -239,8 +234,7 @@ class JobSeries:
     node: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CronJobSeries:
+class CronJobSeries(Frozen):
     """What kube-state-metrics told Prometheus of one CronJob."""
 
     namespace: str
@@ -255,8 +249,7 @@ class CronJobSeries:
     active: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PastRun:
+class PastRun(Frozen):
     """One run that a Prometheus remembers, whether its Job is still there or not."""
 
     job: str
@@ -266,8 +259,7 @@ class PastRun:
     result: RunResult
 
 
-@dataclass(frozen=True, slots=True)
-class CronJobPast:
+class CronJobPast(Frozen):
     """What a Prometheus remembers of one CronJob's runs."""
 
     namespace: str
@@ -276,8 +268,7 @@ class CronJobPast:
     """The newest ones, oldest first."""
 
 
-@dataclass(frozen=True, slots=True)
-class MetricsSnapshot:
+class MetricsSnapshot(Frozen):
     """One consistent instant of a Prometheus server, as far as Jobs go."""
 
     cluster: str
@@ -295,8 +286,7 @@ class MetricsSnapshot:
     """What it remembers of earlier runs; read on its own, and seldom."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Frozen):
     """One Kubernetes event about an object."""
 
     kind: str

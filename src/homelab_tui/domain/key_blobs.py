@@ -5,7 +5,8 @@ good that sshd would pass over.
 import base64
 import binascii
 import hashlib
-from dataclasses import dataclass
+
+from homelab_tui.domain.values import Frozen
 
 RSA_MIN_BITS = 1024
 """OpenSSH's SSH_RSA_MINIMUM_MODULUS_SIZE: a smaller key is no key to it."""
@@ -19,8 +20,7 @@ class BadKeyBlob(ValueError):
     """Bytes that OpenSSH would not take for a public key. The message is a phrase, not a sentence."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Curve:
+class _Curve(Frozen):
     """y² = x³ − 3x + b over the prime field p."""
 
     name: str

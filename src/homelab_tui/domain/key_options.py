@@ -4,8 +4,9 @@ One unknown or broken option makes sshd pass over the whole line, so "has option
 """
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+
+from homelab_tui.domain.values import Frozen
 
 _FLAGS = ("restrict", "cert-authority")
 _NEGATABLE_FLAGS = (
@@ -30,8 +31,7 @@ class BadKeyOptions(ValueError):
     """Options that make sshd pass over the line. The message is a phrase."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeyOptions:
+class KeyOptions(Frozen):
     """What the options of one line say, as far as homelab tells it apart."""
 
     is_ca: bool = False

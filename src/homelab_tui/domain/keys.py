@@ -5,17 +5,16 @@ The formats have modules of their own: `authorized_keys` (parse and edit, byte f
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from homelab_tui.domain.errors import UsageError
 from homelab_tui.domain.loose_modes import NOTHING_LOOSE, LooseModes, LoosePath
 from homelab_tui.domain.secrets import Secret
+from homelab_tui.domain.values import Frozen
 
 
-@dataclass(frozen=True, slots=True)
-class PublicKey:
+class PublicKey(Frozen):
     """One public key of ours. Two keys are the same when type and blob are: comment and path do not count."""
 
     type: str
@@ -48,8 +47,7 @@ class CellState(StrEnum):
     IGNORED = "ignored"
 
 
-@dataclass(frozen=True, slots=True)
-class KeyCell:
+class KeyCell(Frozen):
     """One key found in an account's authorized_keys."""
 
     fingerprint: str
@@ -73,8 +71,7 @@ class HostKeyState(StrEnum):
     REVOKED = "revoked"
 
 
-@dataclass(frozen=True, slots=True)
-class HostKey:
+class HostKey(Frozen):
     """What a server showed, and what we knew."""
 
     state: HostKeyState
@@ -91,8 +88,7 @@ class HostKey:
     """Whose key it is, where that is a jump host on the way; None: the node's own."""
 
 
-@dataclass(frozen=True, slots=True)
-class FoundAccount:
+class FoundAccount(Frozen):
     """The keys of one account on a node, whoever looked."""
 
     account: str
@@ -104,8 +100,7 @@ class FoundAccount:
     """Files that could not be read: what is in them is not known, so that no key is "absent"."""
 
 
-@dataclass(frozen=True, slots=True)
-class AccountKeys:
+class AccountKeys(Frozen):
     """What was read of one account on one node."""
 
     account: str
@@ -140,8 +135,7 @@ class AccountKeys:
         return (*self.cells, *(cell for other in self.others for cell in other.cells))
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(Frozen):
     """A key in an account, and since when we know of it there."""
 
     account: str
@@ -149,8 +143,7 @@ class Sighting:
     first_seen_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class KeyLogins:
+class KeyLogins(Frozen):
     """What a node's own log says about logins by key."""
 
     since: datetime | None = None
@@ -159,8 +152,7 @@ class KeyLogins:
     """Fingerprint → its last login. A key that is missing has not logged in since then."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeyWrite:
+class KeyWrite(Frozen):
     """What a compare-and-swap write of an authorized_keys file did."""
 
     changed: bool
@@ -184,8 +176,7 @@ def no_matter(_write: KeyWrite) -> None:
     """A BeforeWrite for whoever does not want to know."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeyRemoval:
+class KeyRemoval(Frozen):
     """What taking a key out of an account did, or would do."""
 
     detail: str
@@ -198,8 +189,7 @@ class KeyRemoval:
     """Why one of several files could not be written, after another one was."""
 
 
-@dataclass(frozen=True, slots=True)
-class ModesMended:
+class ModesMended(Frozen):
     """What taking others' right to write did to an account."""
 
     changed: tuple[LoosePath, ...]
@@ -212,8 +202,7 @@ class ModesMended:
     """What kept the rest from being done, in a sentence."""
 
 
-@dataclass(frozen=True, slots=True)
-class NodeChange:
+class NodeChange(Frozen):
     """What an act of the administrator did to a node."""
 
     changed: bool
@@ -228,8 +217,7 @@ def is_user_name(name: str) -> bool:
     return re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}", name) is not None and name != "root"
 
 
-@dataclass(frozen=True, slots=True)
-class AdminUser:
+class AdminUser(Frozen):
     """A user of its own for kubespray and the like: opened by one key, root without a password."""
 
     name: str
@@ -239,8 +227,7 @@ class AdminUser:
     """What opens it; None: the key that homelab itself comes in with."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeyRecipe:
+class KeyRecipe(Frozen):
     """A key pair to be made."""
 
     name: str
@@ -272,8 +259,7 @@ class ProofState(StrEnum):
     """Its private half is not here."""
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(Frozen):
     """The outcome of a fresh login with exactly one key: no agent, no password, no certificate."""
 
     state: ProofState

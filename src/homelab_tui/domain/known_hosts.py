@@ -8,11 +8,11 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 
 from homelab_tui.domain.key_blobs import KEY_TYPES, BadKeyBlob, blob_bits, blob_type, decode_base64
 from homelab_tui.domain.keys import HostKeyState
+from homelab_tui.domain.values import Frozen
 
 DEFAULT_PORT = 22
 
@@ -27,8 +27,7 @@ class Marker(StrEnum):
     REVOKED = "@revoked"
 
 
-@dataclass(frozen=True, slots=True)
-class KnownHost:
+class KnownHost(Frozen):
     """One line that ssh can read."""
 
     file: str
@@ -46,8 +45,7 @@ class KnownHost:
         return f"{self.file}:{self.line}"
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(Frozen):
     """How an offered host key stands, and which line says so."""
 
     state: HostKeyState

@@ -1,16 +1,15 @@
 """What `chmod go-w` can do against StrictModes: which paths of an account somebody else may write to, and the cure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from homelab_tui.domain.strict_modes import PathMode, is_loose, strict_modes_fault
+from homelab_tui.domain.values import Frozen
 
 _OTHERS_WRITE = 0o022
 _PLAIN = frozenset("/._-+@%:,")
 
 
-@dataclass(frozen=True, slots=True)
-class LoosePath:
+class LoosePath(Frozen):
     """One path that belongs to the account, and that others may write to."""
 
     path: str
@@ -35,8 +34,7 @@ class LoosePath:
         return f"chmod {who}+w {self.path}"
 
 
-@dataclass(frozen=True, slots=True)
-class LooseModes:
+class LooseModes(Frozen):
     """Everything that StrictModes finds wrong with an account's files."""
 
     paths: tuple[LoosePath, ...] = ()

@@ -11,6 +11,7 @@ from homelab_tui.domain.lifecycles import end_of_life
 from homelab_tui.domain.nodes import Disk, NodeFacts
 from homelab_tui.domain.power import is_unusual
 from homelab_tui.domain.state import NodeView
+from homelab_tui.domain.values import Frozen
 
 _GIGABIT_PI = re.compile(r"Raspberry Pi (?:[45]|400|500|Compute Module [45]|3 Model [AB] Plus)\b")
 """Boards whose own port does 1 Gb/s; the older ones never do more than 100 Mb/s."""
@@ -26,8 +27,7 @@ _BIOS_DATE = re.compile(r"(\d{2})/(\d{2})/(\d{4})")
 _NAMED = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
+class Findings(Frozen):
     """Sentences about one node."""
 
     warnings: tuple[str, ...] = ()

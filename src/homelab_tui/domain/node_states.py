@@ -1,16 +1,14 @@
 """A node in one word, from all its witnesses."""
 
-from dataclasses import dataclass
-
 from homelab_tui.domain.nodes import NodeState
 from homelab_tui.domain.poe import Detection, PoePort
+from homelab_tui.domain.values import Frozen
 
 KUBELET_LAG_S = 50.0
 """How long the API server goes on calling a node Ready whose kubelet is gone (40 s; 50 s from Kubernetes 1.32 on)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Witnesses:
+class Witnesses(Frozen):
     """What is known of one node's life at one moment. None: that witness has not spoken, or not lately."""
 
     ssh_connects: bool | None = None

@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from homelab_tui.domain.poe import PortRef
+from homelab_tui.domain.values import Frozen
 
 AF_CURRENT_MA = 2500
 """What a PoE+ HAT may draw at 5 V when the switch granted no more than 802.3af; 5,000 with 802.3at."""
@@ -65,8 +66,7 @@ class NodeState(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Disk:
+class Disk(Frozen):
     """One fixed block device."""
 
     name: str
@@ -83,8 +83,7 @@ class Disk:
     """eMMC: normal, warning (80 % of the spare blocks are used) or urgent (90 %)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fan:
+class Fan(Frozen):
     """What cools a Raspberry Pi: the fan of its PoE HAT, or of its case."""
 
     level: int | None = None
@@ -95,8 +94,7 @@ class Fan:
     """Of its pulse width; what it turns is told by none of the HATs."""
 
 
-@dataclass(frozen=True, slots=True)
-class PendingUpdates:
+class PendingUpdates(Frozen):
     """Packages that wait to be updated, as the node's own caches tell it: nothing was downloaded for the answer."""
 
     count: int
@@ -108,8 +106,7 @@ class PendingUpdates:
     """When a note was written; None: asked at the reading."""
 
 
-@dataclass(frozen=True, slots=True)
-class Interface:
+class Interface(Frozen):
     """One physical network interface."""
 
     name: str
@@ -119,8 +116,7 @@ class Interface:
     addresses: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PoeHat:
+class PoeHat(Frozen):
     """The powered side as a Raspberry Pi PoE+ HAT reports it (rpi-poe power supply): 5 V side."""
 
     product: str | None = None
@@ -147,8 +143,7 @@ class PoeHat:
         return None if self.current_ma is None else self.current_ma * 5
 
 
-@dataclass(frozen=True, slots=True)
-class NodeFacts:
+class NodeFacts(Frozen):
     """What one read-only probe over SSH measured. None always means: the node does not tell."""
 
     hostname: str | None = None
@@ -208,8 +203,7 @@ class NodeFacts:
         return max((disk.size_bytes for disk in self.disks if not disk.removable), default=None)
 
 
-@dataclass(frozen=True, slots=True)
-class KubeNode:
+class KubeNode(Frozen):
     """A Node object of a Kubernetes cluster."""
 
     cluster: str
@@ -233,8 +227,7 @@ class KubeNode:
     resource_version: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class NodeMetrics:
+class NodeMetrics(Frozen):
     """What node_exporter told Prometheus of a node, a second witness."""
 
     instance: str

@@ -1,8 +1,9 @@
 """Acts on the world: what was asked, how far it is, how it ended."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from homelab_tui.domain.values import Frozen
 
 
 class OperationState(StrEnum):
@@ -14,8 +15,7 @@ class OperationState(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Frozen):
     """What one action did to one target. The contract's `results` entry."""
 
     target: str
@@ -28,8 +28,7 @@ class Result:
     """It was not done because the target had changed since it was read: look again, and ask again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Frozen):
     """One act on one target, as the screen shows it on the target's row."""
 
     id: str
@@ -50,16 +49,14 @@ class Operation:
         return self.state in (OperationState.PENDING, OperationState.RUNNING)
 
 
-@dataclass(frozen=True, slots=True)
-class PlanStep:
+class PlanStep(Frozen):
     """One line of a plan: a target and what will be done to it."""
 
     target: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Frozen):
     """What an action is going to do, before it does it: shown, then confirmed."""
 
     kind: str

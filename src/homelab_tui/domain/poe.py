@@ -1,11 +1,11 @@
 """Power over Ethernet as the switch (the PSE) sees it. Names follow RFC 3621, POWER-ETHERNET-MIB."""
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from homelab_tui.domain.values import Frozen, replace
 
-@dataclass(frozen=True, slots=True, order=True)
-class PortRef:
+
+class PortRef(Frozen, order=True):
     """Identity of a PoE port. `port` is the MIB's index, which need not be the printed number nor an ifIndex."""
 
     switch: str
@@ -27,8 +27,7 @@ class Detection(StrEnum):
     OTHER_FAULT = "other-fault"
 
 
-@dataclass(frozen=True, slots=True)
-class PoePort:
+class PoePort(Frozen):
     """One PoE port at one reading. None always means: the switch did not say."""
 
     ref: PortRef
@@ -81,8 +80,7 @@ def port_event(before: PoePort, after: PoePort) -> str | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class PseGroup:
+class PseGroup(Frozen):
     """The power supply of one group (a box of a stack, a module of a chassis): pethMainPseTable."""
 
     group: int
@@ -95,8 +93,7 @@ class PseGroup:
     """1–99, else None."""
 
 
-@dataclass(frozen=True, slots=True)
-class SwitchReading:
+class SwitchReading(Frozen):
     """All that one switch said about PoE, at one moment."""
 
     name: str

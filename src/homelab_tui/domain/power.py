@@ -1,8 +1,9 @@
 """What a node takes: energy per day, and what it usually draws. Pure."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date
+
+from homelab_tui.domain.values import Frozen
 
 BIN_MW = 100
 """How fine the minutes are counted that the usual draw is learnt from."""
@@ -12,8 +13,7 @@ _LEAST_OFF_MW = 1_500
 _OFF_SHARE = 0.4
 
 
-@dataclass(frozen=True, slots=True)
-class PowerDay:
+class PowerDay(Frozen):
     """One node's energy on one day of this machine's calendar."""
 
     day: date
@@ -29,8 +29,7 @@ class PowerDay:
         return min(1.0, self.sampled_minutes / self.minutes) if self.minutes else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class NodePower:
+class NodePower(Frozen):
     """What is remembered of one node's power."""
 
     days: tuple[PowerDay, ...] = ()
@@ -43,8 +42,7 @@ class NodePower:
     """How many minutes that was learnt from."""
 
 
-@dataclass(frozen=True, slots=True)
-class PowerLoss:
+class PowerLoss(Frozen):
     """Both ends of a PoE HAT at once."""
 
     in_mw: int

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import re
-from dataclasses import replace
 
 from homelab_tui.domain.key_blobs import (
     KEY_TYPES,
@@ -15,6 +14,7 @@ from homelab_tui.domain.key_blobs import (
     fingerprint,
 )
 from homelab_tui.domain.keys import PublicKey
+from homelab_tui.domain.values import replace
 
 MAX_PUBLIC_KEY_BYTES = 16 * 1024
 """Longest `.pub` file that is read. A 16,384-bit RSA key takes 2.8 KiB."""

@@ -1,9 +1,10 @@
 """What was last read from a source, how old it is, and what went wrong since."""
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Generic, TypeVar
+
+from homelab_tui.domain.values import Frozen, replace
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -20,8 +21,7 @@ class HealthState(StrEnum):
     OFF = "off"
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
+class Health(Frozen):
     """Health of one source at one moment."""
 
     state: HealthState
@@ -33,8 +33,7 @@ class Health:
     """Seconds until the next try; None when none is scheduled."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading(Generic[T_co]):
+class Reading(Frozen, Generic[T_co]):
     """The last good value of a source, with its age and the reason of the failures since.
 
     A failure keeps the value: stale data is shown as stale, never thrown away.

@@ -13,11 +13,11 @@ from homelab_tui.domain.operations import Operation
 from homelab_tui.domain.poe import PoePort, SwitchReading
 from homelab_tui.domain.power import NodePower
 from homelab_tui.domain.reading import Reading
+from homelab_tui.domain.values import Frozen
 from homelab_tui.domain.witnesses import Claim
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterJobs:
+class ClusterJobs(Frozen):
     """What the Kubernetes API of one cluster says, kept up to date by its watches."""
 
     cluster: str
@@ -51,8 +51,7 @@ class JobsView:
         return [job for job in self.jobs if job.state is JobState.FAILED]
 
 
-@dataclass(frozen=True, slots=True)
-class NodeView:
+class NodeView(Frozen):
     """One node with all that is known of it: a row of the Nodes pane."""
 
     node: Node
@@ -84,8 +83,7 @@ class NodeView:
     """What contradicts the configuration's cables (or itself), each in a sentence."""
 
 
-@dataclass(frozen=True, slots=True)
-class LabState:
+class LabState(Frozen):
     """The whole truth the screen is drawn from. A poll that changed nothing yields an equal state."""
 
     nodes: tuple[Node, ...] = ()
@@ -117,7 +115,7 @@ class LabState:
     """Prometheus name → what it remembers of earlier runs."""
     alertmanagers: tuple[tuple[str, Reading[AlertmanagerSnapshot]], ...] = ()
     """Alertmanager name → alerts and silences."""
-    jobs: JobsView = field(default_factory=JobsView)
+    jobs: JobsView = JobsView()
     node_views: tuple[NodeView, ...] = ()
     operations: tuple[Operation, ...] = ()
     unfinished: tuple[str, ...] = ()

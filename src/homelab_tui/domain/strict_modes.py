@@ -4,11 +4,10 @@ The rule (OpenSSH's safe_path): the file, and every directory from it up to the 
 and nobody else may write to it. Debian and Ubuntu allow group-writable when the group is the user's own private one.
 """
 
-from dataclasses import dataclass
+from homelab_tui.domain.values import Frozen
 
 
-@dataclass(frozen=True, slots=True)
-class PathMode:
+class PathMode(Frozen):
     """One path on the way from the file up to the home, with links resolved."""
 
     path: str

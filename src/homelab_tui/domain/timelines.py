@@ -1,12 +1,12 @@
 """What happened lately, in one order: Jobs, alerts, boots, incidents, and what people did here. Pure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from homelab_tui.domain.incidents import incidents
 from homelab_tui.domain.jobs import Job, JobState
 from homelab_tui.domain.state import LabState
+from homelab_tui.domain.values import Frozen
 
 SPAN = timedelta(hours=24)
 """How far back the line goes."""
@@ -15,8 +15,7 @@ _BOOT_S = 30.0
 """Uptimes are read at different times: a boot's moment is rounded to this many seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Happening:
+class Happening(Frozen):
     """One thing that happened."""
 
     at: datetime

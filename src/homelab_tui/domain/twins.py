@@ -2,16 +2,15 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from homelab_tui.domain.nodes import NodeFacts
 from homelab_tui.domain.state import NodeView
+from homelab_tui.domain.values import Frozen
 
 Read = Callable[[NodeView], str | int | bool | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Frozen):
     """One field of several nodes."""
 
     field: str
@@ -29,8 +28,7 @@ class Difference:
         return any(self.odd)
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Frozen):
     """Some nodes, field by field."""
 
     title: str

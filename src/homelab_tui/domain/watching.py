@@ -1,13 +1,13 @@
 """What a list-then-watch yields."""
 
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from homelab_tui.domain.values import Frozen
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Watched(Generic[T]):
+class Watched(Frozen, Generic[T]):
     """One step of a watch: a whole list, or what changed since the last step."""
 
     items: tuple[T, ...] = ()

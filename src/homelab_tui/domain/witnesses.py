@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 
 from homelab_tui.domain.nodes import KubeNode, NodeFacts, NodeMetrics
+from homelab_tui.domain.values import Frozen, replace
 
 PROBE, EXPORTER, KUBERNETES = "probe", "node_exporter", "kubernetes"
 """In the order of trust."""
@@ -15,8 +15,7 @@ _SIZE_SHARE = 0.015
 """MemTotal moves a little with the kernel's mood; it is one number in all three."""
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Frozen):
     """What one witness says of one field."""
 
     field: str

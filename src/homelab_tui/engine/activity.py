@@ -4,11 +4,11 @@ import getpass
 import logging
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from homelab_tui.domain.operations import Result
+from homelab_tui.domain.values import Frozen
 from homelab_tui.engine.ports import Clock
 from homelab_tui.engine.records import RecordFile
 
@@ -17,8 +17,7 @@ _MAX_DETAIL = 2_000
 """Characters; a sentence from outside may be longer than any log is worth."""
 
 
-@dataclass(frozen=True, slots=True)
-class Activity:
+class Activity(Frozen):
     """One line of the activity log."""
 
     at: datetime

@@ -22,6 +22,7 @@ from homelab_tui.domain.errors import (
     SourceTimeout,
     SourceUnreachable,
 )
+from homelab_tui.domain.values import Frozen
 from homelab_tui.engine.ports import ActsOnJobs, HoldsAlerts, ReadsMetrics, SwitchesPoe
 from homelab_tui.engine.ssh_checks import check_keys, check_known_hosts, check_node
 from homelab_tui.engine.wires import Sources
@@ -58,8 +59,7 @@ _FIXES: tuple[tuple[type[HomelabError], str], ...] = (
 )
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Promise:
+class _Promise(Frozen):
     kind: str
     subject: str
     first: str

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
@@ -12,6 +11,7 @@ from homelab_tui.domain.jobs import CronJob, Job, JobPod, JobState
 from homelab_tui.domain.nodes import KubeNode
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import ClusterJobs
+from homelab_tui.domain.values import Frozen, replace
 from homelab_tui.domain.watching import Watched
 from homelab_tui.engine.poller import INTERNAL_ERROR, backoff_s, pause
 from homelab_tui.engine.ports import Clock, ReadsJobs
@@ -36,8 +36,7 @@ T = TypeVar("T", bound=_HasUid)
 E = TypeVar("E")
 
 
-@dataclass(frozen=True, slots=True)
-class _Trouble:
+class _Trouble(Frozen):
     """Why a watch or the heartbeat does not work, and when it is tried again."""
 
     sentence: str

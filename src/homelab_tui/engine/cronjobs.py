@@ -1,20 +1,19 @@
 """CronJobs: start one by hand, suspend and resume, and the limits that end an alert for good."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from homelab_tui.domain.errors import ActionRefused, SourceConflict, SourceError, SourceMissing, UsageError
 from homelab_tui.domain.jobs import CronJob
 from homelab_tui.domain.operations import Plan, PlanStep, Result
 from homelab_tui.domain.state import JobsView
+from homelab_tui.domain.values import Frozen
 from homelab_tui.engine.job_changes import started
 from homelab_tui.engine.manifests import run_name, run_of, uid_of
 from homelab_tui.engine.operations import READ_ONLY, Operations, Progress
 from homelab_tui.engine.ports import ActsOnJobs
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Frozen):
     """What is to be set on a CronJob; None leaves a value as it is."""
 
     failed_history: int | None = None
@@ -48,8 +47,7 @@ class Limits:
         return tuple(f"{name}: {_value(old)} → {_value(new)}" for name, old, new in rows if old != new)
 
 
-@dataclass(frozen=True, slots=True)
-class CronJobTarget:
+class CronJobTarget(Frozen):
     """One CronJob a person asked for, as the API knows it now."""
 
     key: str

@@ -1,7 +1,6 @@
 """What follows from what was read: the merged Jobs, and every node's word from all its witnesses."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from operator import is_not
 
@@ -11,6 +10,7 @@ from homelab_tui.domain.jobs import CronJobPast, MetricsSnapshot
 from homelab_tui.domain.merging import JobsMerger
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import JobsView, LabState
+from homelab_tui.domain.values import replace
 from homelab_tui.engine.jobs import Tombstones
 from homelab_tui.engine.node_views import NodeViews
 from homelab_tui.engine.node_witnesses import RemembersNodes

@@ -6,11 +6,13 @@ import json
 import logging
 import os
 import re
-from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from msgspec import structs
+
 from homelab_tui.domain.evidence import Evidence, LogTail
+from homelab_tui.domain.values import replace
 from homelab_tui.engine.ports import Clock
 
 log = logging.getLogger(__name__)
@@ -134,7 +136,7 @@ def _encoded(evidence: Evidence) -> bytes:
         pods=evidence.pods[-_MAX_LINES:],
         events=evidence.events[-_MAX_LINES:],
     )
-    record = {"version": _VERSION, **asdict(bounded)}
+    record = {"version": _VERSION, **structs.asdict(bounded), "logs": [structs.asdict(one) for one in bounded.logs]}
     for field in ("taken_at", "failed_at"):
         at = getattr(evidence, field)
         record[field] = None if at is None else at.isoformat()

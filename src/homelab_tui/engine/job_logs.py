@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from homelab_tui.domain.errors import SourceMissing
 from homelab_tui.domain.jobs import Job, JobPod, JobState
+from homelab_tui.domain.values import Frozen
 from homelab_tui.engine.ports import ActsOnJobs, Sleep
 
 LOOK_S = 1.0
@@ -15,8 +15,7 @@ LOOK_S = 1.0
 _LONG_AGO = datetime.fromtimestamp(0, UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class LogPlace:
+class LogPlace(Frozen):
     """One log: of a container of a Pod, or of the container before its restart."""
 
     pod: str

@@ -1,7 +1,6 @@
 """Jobs: reading both worlds, and deleting a failed one for the right reason."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from homelab_tui.domain.errors import ActionRefused, SourceConflict, SourceError, SourceMissing, UsageError
@@ -10,6 +9,7 @@ from homelab_tui.domain.merging import forgotten
 from homelab_tui.domain.operations import Plan, PlanStep, Result
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import JobsView
+from homelab_tui.domain.values import Frozen, replace
 from homelab_tui.engine.job_logs import places_of, worth
 from homelab_tui.engine.operations import READ_ONLY, Operations, Progress
 from homelab_tui.engine.ports import ActsOnJobs, Clock
@@ -26,8 +26,7 @@ _MEANS = {
 _TOMBSTONE_LIFE = timedelta(minutes=10)
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Frozen):
     """One Job a person asked for, as the API knows it now."""
 
     id: JobId

@@ -3,10 +3,10 @@
 import os
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from homelab_tui.domain.values import Frozen
 from homelab_tui.engine.ports import Clock
 from homelab_tui.engine.records import Record, RecordFile
 
@@ -16,8 +16,7 @@ _KEPT_RECORDS = 200
 _CLOCK_JUMP_S = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class JournalEntry:
+class JournalEntry(Frozen):
     """One must-finish operation that was begun and never ended."""
 
     id: str

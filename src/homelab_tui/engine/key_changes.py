@@ -1,13 +1,13 @@
 """Taking keys away and putting files back: undo, revoke, rotate. Each guarded on the node, kept for undo, proven."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 
 from homelab_tui.domain.errors import HomelabError, UsageError
 from homelab_tui.domain.keys import AccountKeys, CellState, KeyCell, KeyRemoval, Proof, ProofState, PublicKey
 from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.operations import Plan, PlanStep, Result
 from homelab_tui.domain.state import LabState
+from homelab_tui.domain.values import replace
 from homelab_tui.engine.key_steps import KeySteps, failed
 from homelab_tui.engine.operations import Progress, Work
 from homelab_tui.engine.pre_images import PreImageRecord, in_words

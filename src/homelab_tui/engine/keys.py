@@ -1,7 +1,6 @@
 """Keys: the matrix, first contact, and pushing a key without losing a byte or locking anyone out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from homelab_tui.domain.errors import CredentialsNeeded, PasswordExpired, SourceError, SourceRefused, UsageError
@@ -19,6 +18,7 @@ from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.operations import Plan, PlanStep, Result
 from homelab_tui.domain.secrets import Secret
 from homelab_tui.domain.state import LabState
+from homelab_tui.domain.values import Frozen, replace
 from homelab_tui.engine.key_steps import KeySteps, modes_offer
 from homelab_tui.engine.operations import Progress
 from homelab_tui.engine.pre_images import PreImage
@@ -57,8 +57,7 @@ def _path(text: str) -> Path | None:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class PushAnswers:
+class PushAnswers(Frozen):
     """What a person has decided before a push: nothing is asked while it runs."""
 
     password: Secret | None = None

@@ -1,7 +1,6 @@
 """Acting on nodes: wake, reboot, cordon, drain. Each gives one result; one dead node stops no other."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 
 from homelab_tui.domain.control_planes import is_member, stake
 from homelab_tui.domain.draining import NodePod
@@ -9,6 +8,7 @@ from homelab_tui.domain.errors import ActionRefused, SourceError
 from homelab_tui.domain.nodes import KubeNode
 from homelab_tui.domain.operations import Plan, PlanStep, Result
 from homelab_tui.domain.state import NodeView
+from homelab_tui.domain.values import Frozen, replace
 from homelab_tui.engine.draining import Drainer
 from homelab_tui.engine.node_following import BootFollower
 from homelab_tui.engine.operations import READ_ONLY, Operations, Progress, Work
@@ -31,8 +31,7 @@ _ENDS = ("reboot", "rolling")
 """What takes a node away for a while."""
 
 
-@dataclass(frozen=True, slots=True)
-class NodeLimits:
+class NodeLimits(Frozen):
     """The safeguards, from `[safety]`, and what this machine is."""
 
     read_only: bool
@@ -43,8 +42,7 @@ class NodeLimits:
     """How long a drain waits for its Pods to go."""
 
 
-@dataclass(frozen=True, slots=True)
-class NodeWires:
+class NodeWires(Frozen):
     """The sources that act on nodes."""
 
     ssh: ReachesNodes

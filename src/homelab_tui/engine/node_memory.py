@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from homelab_tui.config.model import SwitchConfig
@@ -15,6 +14,7 @@ from homelab_tui.domain.poe import PoePort, port_event
 from homelab_tui.domain.power import NodePower
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import LabState, NodeView
+from homelab_tui.domain.values import replace
 from homelab_tui.engine.ailment_log import AilmentLog
 from homelab_tui.engine.histories import EVERY_S, POINTS, Histories
 from homelab_tui.engine.past_power import PastPower

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Protocol
 
 from homelab_tui.domain.ailments import Ailment, latched
@@ -10,6 +9,7 @@ from homelab_tui.domain.nodes import Node, NodeFacts, NodeMetrics
 from homelab_tui.domain.poe import PoePort
 from homelab_tui.domain.power import NodePower, is_unusual
 from homelab_tui.domain.reading import Reading
+from homelab_tui.domain.values import replace
 
 Told = tuple[str | None, NodeMetrics | None, bool]
 """Which Prometheus has a machine, the machine, and whether it is told right now."""

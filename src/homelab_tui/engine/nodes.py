@@ -2,10 +2,10 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
 
 from homelab_tui.domain.errors import UsageError
 from homelab_tui.domain.nodes import KubeNode, Node, NodeFacts
+from homelab_tui.domain.values import replace
 
 
 def find_node(nodes: Sequence[Node], name: str) -> Node:

@@ -4,11 +4,11 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import replace
 from typing import TypeVar
 
 from homelab_tui.domain.errors import ActionRefused, HomelabError
 from homelab_tui.domain.operations import Operation, OperationState, Result
+from homelab_tui.domain.values import replace
 from homelab_tui.engine.activity import ActivityLog
 from homelab_tui.engine.ports import Clock, Sleep
 from homelab_tui.engine.store import Store

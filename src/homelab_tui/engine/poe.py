@@ -1,7 +1,6 @@
 """PoE ports: refusing the dangerous, switching them, and cycling them to the end."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 
 from homelab_tui.domain.errors import ActionRefused, SourceError
 from homelab_tui.domain.nodes import Node
@@ -9,6 +8,7 @@ from homelab_tui.domain.operations import Plan, PlanStep, Result
 from homelab_tui.domain.poe import PoePort
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import NodeView
+from homelab_tui.domain.values import replace
 from homelab_tui.engine.journal import Journal, JournalEntry
 from homelab_tui.engine.node_actions import then_ready
 from homelab_tui.engine.operations import READ_ONLY, Operations, Progress

@@ -1,6 +1,5 @@
 """What must not be done to a PoE port, and what needs more than a yes. Pure."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from homelab_tui.domain.cabling import UPLINK_MACS, macs_behind
@@ -8,6 +7,7 @@ from homelab_tui.domain.control_planes import ROLES, stake
 from homelab_tui.domain.poe import PortRef
 from homelab_tui.domain.reading import HealthState, health
 from homelab_tui.domain.state import NodeView
+from homelab_tui.domain.values import Frozen
 from homelab_tui.engine.operations import READ_ONLY
 from homelab_tui.engine.poe_targets import PortTarget
 
@@ -15,8 +15,7 @@ STALE_READING_S = 60.0
 CONTROL_PLANE = ROLES
 
 
-@dataclass(frozen=True, slots=True)
-class PoeLimits:
+class PoeLimits(Frozen):
     """The safeguards' numbers, from `[safety]`, and the ports that are never switched."""
 
     read_only: bool

@@ -1,18 +1,16 @@
 """Which PoE port a person means, and what is known to hang on it."""
 
-from dataclasses import dataclass
-
 from homelab_tui.domain.cabling import macs_behind, macs_of
 from homelab_tui.domain.errors import UsageError
 from homelab_tui.domain.nodes import KubeNode
 from homelab_tui.domain.poe import PoePort, PortRef, SwitchReading
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import LabState, NodeView
+from homelab_tui.domain.values import Frozen
 from homelab_tui.engine.store import reading_of
 
 
-@dataclass(frozen=True, slots=True)
-class PortTarget:
+class PortTarget(Frozen):
     """One port a person asked for, with the node it feeds where that is known."""
 
     ref: PortRef

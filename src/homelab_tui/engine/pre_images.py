@@ -5,7 +5,6 @@ import hashlib
 import os
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote, unquote
@@ -19,6 +18,7 @@ from homelab_tui.domain.errors import (
 )
 from homelab_tui.domain.keys import KeyWrite
 from homelab_tui.domain.nodes import Node
+from homelab_tui.domain.values import Frozen
 
 _STAMP = "%Y%m%dT%H%M%S.%fZ"
 _MAY_HAVE_ARRIVED = (SourceTimeout, SourceUnreachable, SourceGarbled)
@@ -26,8 +26,7 @@ _NONE = ".none"
 """Ends the name of a pre-image of a file that did not exist; its sha256 is `-` where the write took the file away."""
 
 
-@dataclass(frozen=True, slots=True)
-class PreImageRecord:
+class PreImageRecord(Frozen):
     """One kept pre-image."""
 
     path: Path

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from homelab_tui.config.model import Config
@@ -11,6 +10,7 @@ from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.poe import SwitchReading, with_same_ports
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import ClusterJobs
+from homelab_tui.domain.values import Frozen
 from homelab_tui.engine.account_readings import AccountReadings
 from homelab_tui.engine.clusters import read_cluster
 from homelab_tui.engine.configured import no_heartbeat, no_ports
@@ -33,8 +33,7 @@ SWITCH_S = 10.0
 PAST_S = 300.0
 
 
-@dataclass(frozen=True, slots=True)
-class Readers:
+class Readers(Frozen):
     """Who hears of a reading beside the store."""
 
     silences: Silences

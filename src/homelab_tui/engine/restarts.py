@@ -1,12 +1,12 @@
 """Restarting nodes with care: drained first, rebooted or power-cycled, waited for, and given back."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from functools import partial
 
 from homelab_tui.domain.errors import UsageError
 from homelab_tui.domain.operations import Plan, Result
 from homelab_tui.domain.state import LabState, NodeView
+from homelab_tui.domain.values import replace
 from homelab_tui.engine.node_actions import NodeActions
 from homelab_tui.engine.poe import PoeActions, PortTarget, find_port
 from homelab_tui.engine.rolling import Restart, RollingRestart

@@ -1,12 +1,12 @@
 """A rolling restart: one node after the other, each given back to its cluster before the next is taken."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from functools import partial
 
 from homelab_tui.domain.errors import HomelabError
 from homelab_tui.domain.operations import Result
 from homelab_tui.domain.state import NodeView
+from homelab_tui.domain.values import replace
 from homelab_tui.engine.node_actions import NodeActions, is_control_plane
 
 Restart = Callable[[NodeView], Awaitable[Result]]

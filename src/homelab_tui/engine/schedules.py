@@ -12,12 +12,13 @@ cronsim as plain number lists, on a clock without a zone; the zone is put back h
 import re
 from collections.abc import Callable, Iterator
 from copy import copy
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
+
+from homelab_tui.domain.values import Frozen
 
 Offset = Callable[[datetime], timedelta]
 """What a zone's clocks show at an instant, less UTC."""
@@ -49,15 +50,13 @@ _SECOND = timedelta(seconds=1)
 _NEAR = timedelta(hours=3)
 
 
-@dataclass(frozen=True, slots=True)
-class _Every:
+class _Every(Frozen):
     """`@every 1h30m`: ticks at a fixed distance from whatever tick came before."""
 
     period: timedelta
 
 
-@dataclass(frozen=True, slots=True)
-class _Fields:
+class _Fields(Frozen):
     """Five fields. `simulator` is a parsed template; each search steps a copy of it."""
 
     simulator: CronSim

@@ -3,11 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import TypeVar
 
 from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import LabState
+from homelab_tui.domain.values import replace
 
 T = TypeVar("T")
 Listener = Callable[[LabState], None]

@@ -1,7 +1,6 @@
 """The wires of one lab, as the engine is given them."""
 
-from dataclasses import dataclass
-
+from homelab_tui.domain.values import Frozen
 from homelab_tui.engine.ports import (
     ActsOnJobs,
     DrainsNodes,
@@ -15,8 +14,7 @@ from homelab_tui.engine.ports import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
+class Sources(Frozen):
     """The wires of one lab, as the wiring built them."""
 
     ssh: ReachesAndInstalls

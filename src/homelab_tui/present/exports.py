@@ -9,10 +9,10 @@ import json
 import re
 import shlex
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from homelab_tui.config.model import Config
 from homelab_tui.domain.nodes import Node
+from homelab_tui.domain.values import Frozen
 
 KINDS = ("hosts", "kubespray", "ansible", "ssh-config")
 _HEAD = "Written by `homelab export {kind}`: change the configuration, and export again."
@@ -30,8 +30,7 @@ _RESERVED = ("all", "ungrouped", "bastion", "k8s_cluster")
 _PLAIN = re.compile(r"[A-Za-z0-9._:-]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Export:
+class Export(Frozen):
     """One file, and what is not in it."""
 
     text: str

@@ -1,18 +1,17 @@
 """The health bar: one pill per source, glyph + word + age."""
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 
 from homelab_tui.domain.nodes import NodeState
 from homelab_tui.domain.reading import Health, HealthState, Reading
 from homelab_tui.domain.state import LabState
+from homelab_tui.domain.values import Frozen, replace
 from homelab_tui.present.documents import reading_health
 from homelab_tui.present.times import age
 from homelab_tui.present.words import HEALTHS
 
 
-@dataclass(frozen=True, slots=True)
-class Pill:
+class Pill(Frozen):
     """One source in the health bar."""
 
     name: str

@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Generic, TypeVar
 
 from homelab_tui.domain.ordered import Ordered, difference
+from homelab_tui.domain.values import Frozen
 from homelab_tui.present.table import Row
 
 T = TypeVar("T")
@@ -19,8 +20,7 @@ _YOUNG_S, _OLD_S = 5, 60
 """How long the words of a row may stand, in seconds: ages are redrawn every five."""
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(Frozen):
     """Rows that stand together: a thing, and what belongs to it below."""
 
     order: Order

@@ -5,7 +5,7 @@ recovered. These ask for the latest run of each CronJob instead. Every expressio
 kube-state-metrics is rolled out, two Pods tell the same series.
 """
 
-from dataclasses import dataclass
+from homelab_tui.domain.values import Frozen
 
 Mapping = dict[str, object]
 
@@ -19,8 +19,7 @@ _SUCCEEDED = "max by (NS, cronjob) (kube_cronjob_status_last_successful_time)"
 _MISSED_S = 300
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Frozen):
     """One alert."""
 
     alert: str
@@ -114,8 +113,7 @@ def promtool_document(rule_file: str, namespace_label: str = "namespace") -> Map
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Story:
+class Story(Frozen):
     """What kube-state-metrics told, and which alerts must have come of it after 30 minutes."""
 
     name: str

@@ -6,12 +6,13 @@ Pure: no Textual here. `homelab_tui.ui.table.LabTable` draws it.
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from operator import itemgetter
 from typing import Literal, TypeVar
 
 from rich.cells import cell_len
+
+from homelab_tui.domain.values import Frozen
 
 GAP = 2
 """Blank cells between two columns; the first of them takes the sort arrow."""
@@ -25,8 +26,7 @@ _NUMBER = re.compile(r"0*([0-9]{1,15})")
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0")
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Frozen):
     """One column of a table. Its place in the tuple of columns is the place of its cell in `Row.cells`."""
 
     key: str
@@ -42,8 +42,7 @@ class Column:
     """In a table that is too narrow the highest number is dropped first; 0 is never dropped (it scrolls instead)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Frozen):
     """One value as it is shown. The text may be foreign: it is made printable when it is drawn."""
 
     text: str
@@ -53,8 +52,7 @@ class Cell:
     """What the column sorts by; None means the text, in natural order (rpi2 before rpi10)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Frozen):
     """One thing in a table. Equal rows with the same key are never drawn twice."""
 
     key: str
@@ -68,8 +66,7 @@ class Row:
     """Indent of the first column. A row of level > 0 belongs to the nearest row above it of a lower level."""
 
 
-@dataclass(frozen=True, slots=True)
-class FittedColumn:
+class FittedColumn(Frozen):
     """A column that is shown, with the width that it got."""
 
     column: Column

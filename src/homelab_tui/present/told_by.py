@@ -1,7 +1,6 @@
 """Who tells each value of a node, and when it was read: for the document and for the detail screen."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
 from datetime import datetime
 from types import MappingProxyType
 
@@ -22,7 +21,7 @@ _DERIVED = (("kind", "model"), ("disk_bytes", "disks"), ("end_of_life", "os"))
 """Names of the document whose value follows from a field of NodeFacts."""
 _LEFT_OUT = frozenset({"updates", "under_voltage"})
 """The first has a witness of its own, the second is a part of `throttled`."""
-_FIELDS = tuple(field.name for field in fields(NodeFacts) if field.name != "kind")
+_FIELDS = tuple(name for name in NodeFacts.__struct_fields__ if name != "kind")
 
 
 def witnesses_of(state: LabState, view: NodeView) -> Mapping[str, tuple[str, ...]]:

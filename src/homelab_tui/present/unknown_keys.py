@@ -1,18 +1,17 @@
 """Keys found on nodes that are none of mine: "who is this?"."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from homelab_tui.domain.keys import CellState, KeyCell
 from homelab_tui.domain.state import LabState
+from homelab_tui.domain.values import Frozen
 from homelab_tui.present.detail_lines import Line
 from homelab_tui.present.table import Cell, Row, printable
 from homelab_tui.present.times import local, since
 from homelab_tui.present.words import NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class UnknownKey:
+class UnknownKey(Frozen):
     """A key that is none of mine, and where it is."""
 
     fingerprint: str

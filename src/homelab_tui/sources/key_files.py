@@ -7,7 +7,6 @@ import os
 import struct
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +21,7 @@ from homelab_tui.domain.public_keys import (
     parse_public_key,
     with_private_half,
 )
+from homelab_tui.domain.values import Frozen, replace
 from homelab_tui.sources.ssh_agent import Agent
 
 if TYPE_CHECKING:
@@ -40,8 +40,7 @@ class PrivateKeyUnusable(SourceError):
         self.needs_passphrase = needs_passphrase
 
 
-@dataclass(frozen=True, slots=True)
-class PrivateKeyFile:
+class PrivateKeyFile(Frozen):
     """What a private key file tells without being decrypted."""
 
     path: Path

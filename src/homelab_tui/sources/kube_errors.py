@@ -2,7 +2,6 @@
 
 import ssl
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -16,6 +15,7 @@ from homelab_tui.domain.errors import (
     SourceTimeout,
     SourceUnreachable,
 )
+from homelab_tui.domain.values import Frozen
 from homelab_tui.sources.kube_objects import status
 
 T = TypeVar("T")
@@ -28,8 +28,7 @@ class ListExpired(SourceError):
     """410: what we go on from is older than the server remembers. List again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(Frozen):
     """One request in the words of a message."""
 
     cluster: str

@@ -5,13 +5,13 @@ import contextlib
 import os
 import re
 import signal
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
 
 from homelab_tui.domain.errors import SourceRefused, SourceTimeout
 from homelab_tui.domain.secrets import Secret
+from homelab_tui.domain.values import Frozen
 from homelab_tui.sources.kube_access import ExecPlugin
 from homelab_tui.sources.kube_objects import moment
 
@@ -21,8 +21,7 @@ _MAX_LINE = 200
 _SECRET_LIKE = re.compile(r"[A-Za-z0-9+/_\-.=]{32,}|(?i:(?:password|secret|token)\s*[=:]\s*)\S+")
 
 
-@dataclass(frozen=True, slots=True)
-class ExecCredential:
+class ExecCredential(Frozen):
     """What a plugin gave."""
 
     token: Secret | None = None

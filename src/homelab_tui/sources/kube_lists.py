@@ -2,13 +2,13 @@
 
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 from urllib.parse import quote
 
 from msgspec import Raw
 
 from homelab_tui.domain.errors import SourceGarbled, SourceRefused
+from homelab_tui.domain.values import Frozen
 from homelab_tui.domain.watching import Watched
 from homelab_tui.sources.kube_errors import Ask, ListExpired, understood
 from homelab_tui.sources.kube_objects import Page
@@ -21,8 +21,7 @@ PAGE_SIZE = 250
 _MAX_RESTARTS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Resource(Generic[T]):
+class Resource(Frozen, Generic[T]):
     """One kind of object: where it is, and how its JSON becomes ours."""
 
     plural: str
@@ -60,8 +59,7 @@ class Resource(Generic[T]):
         return Ask(cluster, verb, self.qualified, what)
 
 
-@dataclass(frozen=True, slots=True)
-class Listed(Generic[T]):
+class Listed(Frozen, Generic[T]):
     """A whole list, and where a watch goes on from."""
 
     items: tuple[T, ...]

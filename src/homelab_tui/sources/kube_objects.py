@@ -5,7 +5,6 @@ the list. Only JSON of the wrong shape does (a list where an object belongs), an
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from sys import intern
 from typing import Generic, TypeVar
@@ -14,6 +13,7 @@ import msgspec
 
 from homelab_tui.domain.errors import SourceGarbled
 from homelab_tui.domain.jobs import CronJob, Event, Job, JobId, JobState, Witness
+from homelab_tui.domain.values import Frozen
 from homelab_tui.sources.kube_schema import (
     ConditionData,
     CronJobData,
@@ -33,8 +33,7 @@ DEFAULT_BACKOFF_LIMIT = 6
 """What the API server fills in where `spec.backoffLimit` is absent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
+class Page(Frozen, Generic[T]):
     """One page of a list."""
 
     items: tuple[T, ...]

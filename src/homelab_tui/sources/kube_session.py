@@ -5,12 +5,12 @@ import ipaddress
 import os
 import socket
 import ssl
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from homelab_tui import __version__
 from homelab_tui.domain.errors import SourceError
+from homelab_tui.domain.values import Frozen
 from homelab_tui.sources.kube_access import ClusterAccess
 from homelab_tui.sources.kube_exec import ExecCredential
 from homelab_tui.sources.kube_tls import tls_context
@@ -32,8 +32,7 @@ _KEEPALIVE = tuple(
 """A link that is half open (Wi-Fi gone, NAT entry dropped) is noticed after 30 s, also when a watch is silent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(Frozen):
     """One resolved access and the client that is built on it."""
 
     access: ClusterAccess

@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from homelab_tui.config.model import ClusterConfig
 from homelab_tui.domain.errors import SourceError, SourceUnreachable
+from homelab_tui.domain.values import Frozen, field
 from homelab_tui.sources.kube_errors import Ask, breakage, refusal
 from homelab_tui.sources.kube_exec import ExecCredential, PluginCredentials
 from homelab_tui.sources.kube_session import Session, open_session
@@ -23,8 +23,7 @@ _TOTAL_READS = 6
 _MAX_ERROR_BYTES = 65_536
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Frozen):
     """One request."""
 
     path: str
@@ -39,8 +38,7 @@ class Call:
     """Longest silence in the answer; None: the configuration's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Frozen):
     """A whole HTTP answer, whatever its status."""
 
     code: int

@@ -9,7 +9,6 @@ import base64
 import binascii
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import quote, urlsplit
@@ -17,6 +16,7 @@ from urllib.parse import quote, urlsplit
 from homelab_tui.config.model import ClusterConfig
 from homelab_tui.domain.errors import SourceError
 from homelab_tui.domain.secrets import Secret
+from homelab_tui.domain.values import Frozen, replace
 from homelab_tui.sources.kube_access import EXEC_API, ClusterAccess, ExecPlugin
 
 Entry = Mapping[str, object]
@@ -135,8 +135,7 @@ def _refuse(path: Path, trouble: str) -> NoReturn:
     raise SourceError(f"kubeconfig {path}: {trouble}") from None
 
 
-@dataclass(frozen=True, slots=True)
-class _Section:
+class _Section(Frozen):
     """The cluster or user of a context, and the file whose directory its relative paths start from."""
 
     values: Entry

@@ -5,7 +5,6 @@ field; what its reading of kubeconfigs costs, `kubeconfig` tells.
 """
 
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import replace
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -17,6 +16,7 @@ from homelab_tui.domain.draining import NodePod
 from homelab_tui.domain.errors import SourceConflict, SourceError, SourceMissing, SourceRefused
 from homelab_tui.domain.jobs import CronJob, Event, Job, JobPod
 from homelab_tui.domain.nodes import KubeNode
+from homelab_tui.domain.values import replace
 from homelab_tui.domain.watching import Watched
 from homelab_tui.sources import kube_logs, kube_nodes, kube_resources
 from homelab_tui.sources.kube_errors import Ask, refusal, understood

@@ -3,16 +3,15 @@
 import getpass
 import os
 import subprocess
-from dataclasses import dataclass
 
 from homelab_tui.domain.errors import SourceTimeout, SourceUnreachable
+from homelab_tui.domain.values import Frozen
 from homelab_tui.sources.ssh_commands import Output
 
 HERE = "this machine"
 
 
-@dataclass(frozen=True, slots=True)
-class LocalMachine:
+class LocalMachine(Frozen):
     """Runs commands here, as whoever runs the program."""
 
     timeout_s: float

@@ -9,10 +9,10 @@ RFC 3621, like those of that. unpoller's `…_amperes` are milliamperes.
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from homelab_tui.domain.errors import SourceGarbled
 from homelab_tui.domain.poe import Detection, PoePort, PortRef, PseGroup, SwitchReading
+from homelab_tui.domain.values import Frozen, replace
 from homelab_tui.sources.json_values import whole
 
 POWER_MW = {
@@ -64,8 +64,7 @@ _COUNTERS = {
 _NO_INT = 2**31
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
+class Series(Frozen):
     """One sample with all its labels."""
 
     name: str

@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from homelab_tui.domain.values import Frozen, field
 
 _LONGEST = 200
 """Characters of a name that are kept; no honest one is longer."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeAnswer:
+class ProbeAnswer(Frozen):
     """What a node said, by section. The first section of a name counts."""
 
     files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

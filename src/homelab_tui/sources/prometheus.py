@@ -3,7 +3,6 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -14,6 +13,7 @@ from homelab_tui.domain.errors import SourceError, SourceGarbled, SourceMissing,
 from homelab_tui.domain.jobs import Alert, AlertState, CronJobPast, CronJobSeries, JobSeries, MetricsSnapshot
 from homelab_tui.domain.nodes import NodeMetrics
 from homelab_tui.domain.poe import PoePort
+from homelab_tui.domain.values import Frozen, replace
 from homelab_tui.sources import kube_state_metrics, node_exporter, poe_ranges, prometheus_answers, prometheus_ranges
 from homelab_tui.sources.prometheus_answers import Sample
 from homelab_tui.sources.prometheus_http import PrometheusHttp, ServiceProxy
@@ -235,8 +235,7 @@ class PrometheusSource:
             raise SourceGarbled(f"{self._config.name}: {error}") from error
 
 
-@dataclass(frozen=True, slots=True)
-class _Ours:
+class _Ours(Frozen):
     """What kube-state-metrics says of one cluster."""
 
     jobs: tuple[JobSeries, ...]

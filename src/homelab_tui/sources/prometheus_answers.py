@@ -6,7 +6,6 @@ Checked against Prometheus 2.42 and 3, Thanos (`warnings` on partial answers), V
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
@@ -15,6 +14,7 @@ from homelab_tui.domain.errors import (
     SourceGarbled,
 )
 from homelab_tui.domain.jobs import Alert, AlertState
+from homelab_tui.domain.values import Frozen
 
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for bytes it cannot read: besides its own errors, for bad UTF-8 and thousands of brackets."""
@@ -153,8 +153,7 @@ _rules = msgspec.json.Decoder(_RulesAnswer)
 _builds = msgspec.json.Decoder(_BuildAnswer)
 
 
-@dataclass(frozen=True, slots=True)
-class Vector:
+class Vector(Frozen):
     """An instant vector, in the server's order (which means nothing)."""
 
     samples: list[Sample]

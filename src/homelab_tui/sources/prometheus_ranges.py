@@ -4,7 +4,6 @@ import itertools
 import json
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
@@ -12,6 +11,7 @@ import msgspec
 
 from homelab_tui.domain.curves import Curve, NodeCurves
 from homelab_tui.domain.errors import SourceGarbled
+from homelab_tui.domain.values import Frozen
 from homelab_tui.sources.node_exporter import cpu_sensor, sensor_of
 from homelab_tui.sources.prometheus_answers import UNREADABLE, Labels
 
@@ -21,8 +21,7 @@ MOST_POINTS = 11_000
 """More than any Prometheus answers at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Slots:
+class Slots(Frozen):
     """The moments that are asked about: evenly spaced, on the step's own grid, so that one look asks for the same ones
     as the next."""
 

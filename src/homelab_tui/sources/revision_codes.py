@@ -3,7 +3,7 @@
 New style: NOQuuuWuFMMMCCCCPPPPTTTTTTTTRRRR, F = bit 23. The warranty bits above it change nothing of the board.
 """
 
-from dataclasses import dataclass
+from homelab_tui.domain.values import Frozen
 
 _MIB = 1024 * 1024
 
@@ -48,8 +48,7 @@ _OLD = {
 """Code → board, revision, MB. 0x15 was sold with 256 and with 512 MB."""
 
 
-@dataclass(frozen=True, slots=True)
-class Board:
+class Board(Frozen):
     """A Raspberry Pi as its revision code describes it."""
 
     model: str

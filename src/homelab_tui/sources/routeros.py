@@ -2,7 +2,6 @@
 
 import asyncio
 from base64 import b64encode
-from dataclasses import replace
 from http import HTTPStatus
 from urllib.parse import quote
 
@@ -16,6 +15,7 @@ from homelab_tui.domain.errors import (
     SourceTimeout,
 )
 from homelab_tui.domain.poe import PortRef, SwitchReading
+from homelab_tui.domain.values import replace
 from homelab_tui.sources import routeros_answers as answers
 from homelab_tui.sources.json_values import Object, decoded, objects, text
 from homelab_tui.sources.switch_http import Answer, SwitchHttp

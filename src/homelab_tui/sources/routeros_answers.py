@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from homelab_tui.domain.poe import Detection, PoePort, PortRef, SwitchReading
+from homelab_tui.domain.values import Frozen
 from homelab_tui.sources.json_values import Object, decoded, number, objects, scaled, text, truth
 
 _STATUS = {
@@ -29,8 +29,7 @@ MODES = {"auto-on", "off"}
 """What this program switches between; `forced-on` is a person's choice for a device without negotiation."""
 
 
-@dataclass(frozen=True, slots=True)
-class PoeInterface:
+class PoeInterface(Frozen):
     """One row of `/interface/ethernet/poe`."""
 
     id: str

@@ -6,11 +6,11 @@ Only the columns that are shown are asked for, and a vendor's table only on that
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 from homelab_tui.config.model import SwitchConfig
 from homelab_tui.domain.errors import SourceError, SourceMissing, SourceRefused, SourceTimeout
 from homelab_tui.domain.poe import PoePort, PortRef, SwitchReading
+from homelab_tui.domain.values import replace
 from homelab_tui.sources import power_ethernet as peth
 from homelab_tui.sources.snmp_credentials import open_session
 from homelab_tui.sources.snmp_engines import SnmpEngineHolder, new_engine

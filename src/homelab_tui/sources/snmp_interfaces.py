@@ -1,8 +1,8 @@
 """Finds the IF-MIB row of every PoE port over SNMP, with as few questions as will make it certain."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
+from homelab_tui.domain.values import Frozen, field
 from homelab_tui.sources import switch_interfaces as ifs
 from homelab_tui.sources.snmp_sessions import SnmpSession
 from homelab_tui.sources.snmp_values import Cells, PortKey, Value, number, text
@@ -15,8 +15,7 @@ Links = Mapping[int, tuple[bool | None, int | None]]
 """ifIndex → (link is up, speed in Mb/s)"""
 
 
-@dataclass(frozen=True, slots=True)
-class PortInterfaces:
+class PortInterfaces(Frozen):
     """The ports of a switch and their interfaces."""
 
     keys: tuple[PortKey, ...]

@@ -1,16 +1,15 @@
 """Reads over SNMP who is behind a switch's ports."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from homelab_tui.domain.values import Frozen
 from homelab_tui.sources import bridge_tables as tables
 from homelab_tui.sources.snmp_sessions import SnmpSession
 from homelab_tui.sources.snmp_values import text
 from homelab_tui.sources.switch_interfaces import IF_NAME
 
 
-@dataclass(frozen=True, slots=True)
-class Topology:
+class Topology(Frozen):
     """What a switch learnt about who is where. Empty when it tells nothing."""
 
     mac_ports: tuple[tuple[str, int], ...] = ()

@@ -7,7 +7,6 @@ and `ssh_commands`; what is run on a node is in `ssh_scripts` and `probe`.
 import secrets
 import socket
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -39,6 +38,7 @@ from homelab_tui.domain.keys import (
 from homelab_tui.domain.loose_modes import LoosePath
 from homelab_tui.domain.nodes import Node, NodeFacts, PendingUpdates
 from homelab_tui.domain.secrets import Secret
+from homelab_tui.domain.values import replace
 from homelab_tui.sources.key_files import PrivateKeyUnusable, read_my_keys, read_public_key
 from homelab_tui.sources.key_making import make_key
 from homelab_tui.sources.known_hosts_files import judge_host_key, remember_host_key

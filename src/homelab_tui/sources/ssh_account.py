@@ -5,7 +5,6 @@ import binascii
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from homelab_tui.domain.authorized_keys import merge_cells, read_cells
@@ -14,6 +13,7 @@ from homelab_tui.domain.errors import PasswordExpired, SourceError, SourceGarble
 from homelab_tui.domain.keys import AccountKeys, FoundAccount, KeyCell
 from homelab_tui.domain.loose_modes import NOTHING_LOOSE, LooseModes, find_loose
 from homelab_tui.domain.strict_modes import PathMode, strict_modes_faults
+from homelab_tui.domain.values import Frozen, field, replace
 from homelab_tui.sources.ssh_account_script import DROPBEAR_ROOT_FILE, MOST_OTHERS, is_dropbear
 from homelab_tui.sources.ssh_commands import Output
 from homelab_tui.sources.ssh_limits import PASSWORD_METHODS
@@ -24,8 +24,7 @@ _SEEN = re.compile(r"[0-9]+:[0-9]+( [0-9]+:[0-9]+)*")
 _SETTLED_S = 2
 
 
-@dataclass(frozen=True, slots=True)
-class _Said:
+class _Said(Frozen):
     """One line behind a marker."""
 
     word: str
@@ -38,8 +37,7 @@ class NoCommands(SourceRefused):
     """The account takes the login, but none of our commands: nologin, a restricted shell, SFTP only."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileReading:
+class FileReading(Frozen):
     """One authorized_keys file that sshd would read for the account."""
 
     name: str
@@ -51,8 +49,7 @@ class FileReading:
     chain: tuple[PathMode, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AccountReading:
+class AccountReading(Frozen):
     """One account as the script saw it."""
 
     user: str

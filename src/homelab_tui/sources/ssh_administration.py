@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from homelab_tui.domain.errors import SourceError, SourceRefused
 from homelab_tui.domain.keys import AdminUser, NodeChange, PublicKey
 from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.public_keys import key_of_blob
 from homelab_tui.domain.secrets import Secret
+from homelab_tui.domain.values import replace
 from homelab_tui.sources.key_files import PrivateKeyUnusable
 from homelab_tui.sources.local_machine import LocalMachine
 from homelab_tui.sources.ssh_addresses import address_of

@@ -7,13 +7,13 @@ a thread for ever, and it offers every key that it finds.
 import os
 import socket
 import struct
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from homelab_tui.domain.errors import SourceError, SourceGarbled, SourceRefused, SourceTimeout, SourceUnreachable
 from homelab_tui.domain.key_blobs import KEY_TYPES, BadKeyBlob, blob_type
 from homelab_tui.domain.keys import PublicKey
 from homelab_tui.domain.public_keys import key_of_blob
+from homelab_tui.domain.values import Frozen
 
 if TYPE_CHECKING:
     import paramiko
@@ -28,8 +28,7 @@ _MAX_ANSWER_BYTES = 256 * 1024
 _SIGN_FLAGS = {"rsa-sha2-256": 2, "rsa-sha2-512": 4}
 
 
-@dataclass(frozen=True, slots=True)
-class Agent:
+class Agent(Frozen):
     """An agent's socket. Nothing is open between two calls."""
 
     path: str

@@ -5,10 +5,10 @@ import select
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from homelab_tui.domain.errors import SourceError, SourceGarbled, SourceRefused, SourceTimeout, SourceUnreachable
+from homelab_tui.domain.values import Frozen
 from homelab_tui.sources.ssh_limits import MAX_OUTPUT_BYTES, Deadline
 from homelab_tui.sources.ssh_routes import printable
 
@@ -19,8 +19,7 @@ SESSION_PATIENCE_S = 2.0
 """How long a refused session is asked for again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(Frozen):
     """What one command said."""
 
     stdout: bytes

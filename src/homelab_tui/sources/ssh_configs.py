@@ -11,11 +11,11 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 from homelab_tui.domain.drafts import Found, FoundNode, Given
 from homelab_tui.domain.errors import ConfigError, ConfigProblem
+from homelab_tui.domain.values import Frozen
 from homelab_tui.sources.text_files import read_text
 
 KIND = "ssh configuration"
@@ -40,8 +40,7 @@ _WAY = (
 Options = Mapping[str, tuple[str, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(Frozen):
     """One setting, under the Host patterns it stands in."""
 
     origin: str

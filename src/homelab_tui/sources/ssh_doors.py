@@ -7,9 +7,9 @@ this way: it is worth something because its connection is its own.
 
 import asyncio
 import threading
-from dataclasses import dataclass
 
 from homelab_tui.domain.keys import HostKeyState
+from homelab_tui.domain.values import Frozen
 from homelab_tui.sources.ssh_connection import Arrival, Dialer
 from homelab_tui.sources.ssh_routes import Route
 from homelab_tui.sources.ssh_threads import Scope
@@ -19,8 +19,7 @@ LEFT_OPEN_S = 5.0
 """Far below sshd's LoginGraceTime (120 s): until then it counts among the MaxStartups."""
 
 
-@dataclass(frozen=True, slots=True)
-class Door:
+class Door(Frozen):
     """A connection that nobody has logged in on, and everything that it stands on."""
 
     route: Route

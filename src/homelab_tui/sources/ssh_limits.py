@@ -1,9 +1,9 @@
 """How long each stage of an SSH connection may take, how much it may say, and how often it is tried."""
 
 import time
-from dataclasses import dataclass
 
 from homelab_tui.config.model import SshConfig
+from homelab_tui.domain.values import Frozen
 
 MAX_OUTPUT_BYTES = 2_000_000
 """Per stream; a command that says more is cut off, and its answer refused."""
@@ -15,8 +15,7 @@ MAX_CONNECT_TRIES = 3
 """Tries when a server hangs up before its banner (MaxStartups, a burst of logins)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Frozen):
     """Seconds per stage."""
 
     connect_s: float

@@ -8,13 +8,13 @@ import re
 import shutil
 import subprocess
 import threading
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from homelab_tui.config.model import SshConfig
 from homelab_tui.domain.errors import SourceRefused, SourceTimeout, SourceUnreachable
 from homelab_tui.domain.known_hosts import DEFAULT_PORT
 from homelab_tui.domain.nodes import Node
+from homelab_tui.domain.values import Frozen, replace
 
 MAX_HOPS = 8
 SSH_G_TIMEOUT_S = 5.0
@@ -23,8 +23,7 @@ _JUMP = re.compile(r"(?:ssh://)?(?:(?P<user>[^@\s]+)@)?(?P<host>\[[^\]\s]+\]|[^:
 _JUMP_COMMAND = re.compile(r"(?:\S*/)?ssh\s+(?:-[aqx]\s+)*-W\s+(?P<target>\S+)\s+(?P<jump>[^\s-]\S*)")
 
 
-@dataclass(frozen=True, slots=True)
-class Hop:
+class Hop(Frozen):
     """One SSH server on the way."""
 
     name: str
@@ -44,8 +43,7 @@ class Hop:
     hash_known_hosts: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Frozen):
     """Every server from here to the node; the node itself is the last."""
 
     hops: tuple[Hop, ...]
@@ -60,8 +58,7 @@ class Route:
         return hop.name if hop is self.target else f"{self.target.name}: jump host {hop.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Wish:
+class _Wish(Frozen):
     """What is asked of ssh: a host as a person writes it, with the user and port that are already decided."""
 
     host: str

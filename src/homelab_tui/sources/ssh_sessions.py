@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from homelab_tui.config.model import KeysConfig, SshConfig
 from homelab_tui.domain.keys import PublicKey
 from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.secrets import Secret
+from homelab_tui.domain.values import Frozen
 from homelab_tui.sources.key_files import LoadedKeys
 from homelab_tui.sources.known_hosts_files import KnownHostsFiles
 from homelab_tui.sources.ssh_account_memory import AccountMemory
@@ -34,8 +34,7 @@ MAX_PER_JUMP_HOST = 4
 """Connections through one jump host at a time: sshd's MaxStartups begins to drop at 10, and others use it too."""
 
 
-@dataclass(frozen=True, slots=True)
-class Dial:
+class Dial(Frozen):
     """What every connection is opened with."""
 
     limits: Limits

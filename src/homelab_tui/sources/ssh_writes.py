@@ -5,13 +5,13 @@ Blocking: it runs inside a session's thread.
 
 import hashlib
 import random
-from dataclasses import dataclass, replace
 
 from homelab_tui.domain.authorized_keys import DEFAULT_FILE, Line, LineKind, lines_about, with_key
 from homelab_tui.domain.dropbear import MAX_LINE_BYTES
 from homelab_tui.domain.errors import SourceConflict, SourceError, SourceGarbled, SourceRefused
 from homelab_tui.domain.keys import BeforeWrite, KeyWrite, PublicKey
 from homelab_tui.domain.public_keys import key_line
+from homelab_tui.domain.values import Frozen, replace
 from homelab_tui.sources.ssh_account import (
     AccountReading,
     FileReading,
@@ -31,8 +31,7 @@ MAX_WRITE_TRIES = 12
 """How often a write starts anew because somebody else wrote in between: enough for as many pushers at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Frozen):
     """How a key stands in an account before anything is written."""
 
     detail: str

@@ -4,13 +4,13 @@ import asyncio
 import ipaddress
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from homelab_tui.config.model import SecretRef, SwitchConfig
 from homelab_tui.domain.errors import SourceError, SourceGarbled, SourceTimeout, SourceUnreachable
 from homelab_tui.domain.secrets import Secret
+from homelab_tui.domain.values import Frozen
 from homelab_tui.sources.prometheus_errors import breakage, place
 from homelab_tui.sources.secret_refs import resolve
 from homelab_tui.sources.threads import in_daemon_thread
@@ -24,8 +24,7 @@ _TOTAL_READS = 3
 CONNECT_TIMEOUT_S = 3.0
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Frozen):
     """What came back, whatever its status."""
 
     code: int
@@ -34,8 +33,7 @@ class Answer:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class _Limits:
+class _Limits(Frozen):
     connect_timeout_s: float
     read_timeout_s: float
 

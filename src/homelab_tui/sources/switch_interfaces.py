@@ -7,8 +7,8 @@ as PoE ports.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from homelab_tui.domain.values import Frozen
 from homelab_tui.sources.snmp_values import Cells, PortKey, number, text
 from homelab_tui.sources.vendor_tables import Oid, VendorProfile
 
@@ -32,8 +32,7 @@ _NOT_A_PORT = re.compile(
 _LAST_NUMBER = re.compile(r"(\d+)\D*$")
 
 
-@dataclass(frozen=True, slots=True)
-class InterfaceRow:
+class InterfaceRow(Frozen):
     """What IF-MIB says of one interface. None: it does not say."""
 
     index: int
@@ -78,8 +77,7 @@ def interface_rows(cells: Cells) -> dict[int, InterfaceRow]:
     return rows
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Frozen):
     """An ifIndex for every port, not proven yet."""
 
     if_index: Mapping[PortKey, int]

@@ -4,9 +4,8 @@ RFC 3621 has no power per port, so watts always come from a vendor's own table. 
 a vendor's table is never tried on another vendor's switch (TP-Link stops answering for a while when asked the unknown).
 """
 
-from dataclasses import replace
-
 from homelab_tui.domain.poe import Detection
+from homelab_tui.domain.values import replace
 from homelab_tui.sources.vendor_tables import (
     AdminColumn,
     ClassColumn,

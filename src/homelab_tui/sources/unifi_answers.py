@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from homelab_tui.domain.errors import SourceGarbled
 from homelab_tui.domain.poe import Detection, PoePort, PortRef, PseGroup, SwitchReading
+from homelab_tui.domain.values import Frozen
 from homelab_tui.sources.json_values import Object, decoded, number, objects, scaled, text, truth, whole
 
 _MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
@@ -13,8 +13,7 @@ _MODES = {"auto", "off"}
 """What this program switches between; `pasv24` and `passthrough` are a person's choice, and are left alone."""
 
 
-@dataclass(frozen=True, slots=True)
-class UnifiDevice:
+class UnifiDevice(Frozen):
     """One device of a site, as far as it is of use here."""
 
     id: str

@@ -1,9 +1,9 @@
 """How a vendor's PoE tables look, as frozen values: which column holds what, in which unit, under which index."""
 
-from dataclasses import dataclass
 from enum import Enum
 
 from homelab_tui.domain.poe import Detection
+from homelab_tui.domain.values import Frozen
 
 Oid = tuple[int, ...]
 """An object identifier as its numbers."""
@@ -18,16 +18,14 @@ class PortIndex(Enum):
     """One number: the port; its group is 1."""
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Frozen):
     """A numeric column: its value times `factor` is mW, mV or mA."""
 
     number: int
     factor: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class AdminColumn:
+class AdminColumn(Frozen):
     """The column that enables a port's power."""
 
     number: int
@@ -38,8 +36,7 @@ class AdminColumn:
     writable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class StatusColumn:
+class StatusColumn(Frozen):
     """The column that tells what a port does, as numbers or as text."""
 
     number: int
@@ -48,8 +45,7 @@ class StatusColumn:
     """(beginning of the text in lower case, meaning), the first match counts."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClassColumn:
+class ClassColumn(Frozen):
     """The column of the power class, as the plain class number."""
 
     number: int
@@ -57,8 +53,7 @@ class ClassColumn:
     """Values that mean: no class."""
 
 
-@dataclass(frozen=True, slots=True)
-class PortTable:
+class PortTable(Frozen):
     """One vendor table with a row per PoE port. A column that the vendor lacks is None."""
 
     entry: Oid
@@ -82,8 +77,7 @@ class PortTable:
     """Column with the port's entPhysicalIndex, which ENTITY-MIB maps to an ifIndex."""
 
 
-@dataclass(frozen=True, slots=True)
-class SupplyTable:
+class SupplyTable(Frozen):
     """Where a vendor keeps the budget, when the switch has no pethMainPseTable. Factors lead to mW."""
 
     entry: Oid
@@ -93,8 +87,7 @@ class SupplyTable:
     """True: the cells are scalars (index 0) of the whole switch, shown as group 1."""
 
 
-@dataclass(frozen=True, slots=True)
-class VendorProfile:
+class VendorProfile(Frozen):
     """All that is special about the switches of one vendor."""
 
     vendor: str

@@ -1,7 +1,6 @@
 """How a table's lines look: rows and header as Segments, never as markup, so that no foreign text can be a command."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from rich.console import Console
 from rich.segment import Segment
@@ -9,6 +8,7 @@ from rich.style import Style
 from rich.text import Text
 from textual.strip import Strip
 
+from homelab_tui.domain.values import Frozen
 from homelab_tui.present.table import GAP, FittedColumn, Row, cell_width, fitted, printable
 
 MARK_WIDTH = 3
@@ -55,8 +55,7 @@ LabTable {
 _INDENT = 2
 
 
-@dataclass(frozen=True, slots=True)
-class LineState:
+class LineState(Frozen):
     """Everything that decides how the line of a row looks. Equal states need no repaint."""
 
     row: Row
@@ -66,8 +65,7 @@ class LineState:
     """Of the table; looked at on the cursor's line only, so that it is False elsewhere."""
 
 
-@dataclass(frozen=True, slots=True)
-class HeaderState:
+class HeaderState(Frozen):
     """Everything that decides how the header line looks."""
 
     columns: tuple[FittedColumn, ...]

@@ -1,7 +1,6 @@
 """The drawing half of LabTable: fits the columns, keeps the scroll position, repaints only the lines that changed."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import compress
 from operator import is_not
 
@@ -15,6 +14,7 @@ from textual.strip import Strip
 from textual.timer import Timer
 
 from homelab_tui.domain.ordered import difference
+from homelab_tui.domain.values import Frozen
 from homelab_tui.present.table import Column, FittedColumn, Row, fit_columns
 from homelab_tui.ui.table_lines import (
     MARK_WIDTH,
@@ -36,8 +36,7 @@ _SAMPLE = 500
 """Rows that are measured at most when columns are fitted; a wider one grows its column when it is first drawn."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Picture:
+class _Picture(Frozen):
     """What is on the screen; two of them tell which lines a change touched."""
 
     top: int

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
 from itertools import compress
 from operator import attrgetter
 from typing import TypeVar
@@ -12,6 +11,7 @@ from textual import work
 from homelab_tui.domain.jobs import CronJob, Job, JobId, JobState
 from homelab_tui.domain.operations import Plan, Result
 from homelab_tui.domain.state import JobsView
+from homelab_tui.domain.values import Frozen, replace
 from homelab_tui.engine.lab import Lab
 from homelab_tui.engine.manifests import run_name
 from homelab_tui.engine.silences import NO_ALERTMANAGER
@@ -32,8 +32,7 @@ _id_of, _name_of = attrgetter("id"), attrgetter("cluster", "namespace", "name")
 _ON_CRONJOBS = ("jobs.trigger", "jobs.suspend", "jobs.limits")
 
 
-@dataclass(frozen=True, slots=True)
-class _Meant:
+class _Meant(Frozen):
     """What a choice of rows stands for in one state."""
 
     view: JobsView

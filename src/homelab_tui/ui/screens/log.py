@@ -2,7 +2,6 @@
 
 import contextlib
 import re
-from dataclasses import replace
 from typing import ClassVar
 
 from textual import on, work
@@ -16,6 +15,7 @@ from textual.widgets import Input
 from homelab_tui.commands import by_id, of_pane
 from homelab_tui.domain.errors import HomelabError
 from homelab_tui.domain.jobs import Job
+from homelab_tui.domain.values import replace
 from homelab_tui.engine.job_logs import LogPlace, save_log
 from homelab_tui.engine.lab import Lab
 from homelab_tui.present.table import printable

@@ -1,7 +1,5 @@
 """A password, masked, in memory only: for an account that no key opens yet, or a new one for an expired one."""
 
-from dataclasses import dataclass
-
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -9,12 +7,12 @@ from textual.content import Content
 from textual.widgets import Button, Checkbox, Input, Static
 
 from homelab_tui.domain.secrets import Secret
+from homelab_tui.domain.values import Frozen
 from homelab_tui.present.table import printable
 from homelab_tui.ui.screens.dialog import Dialog
 
 
-@dataclass(frozen=True, slots=True)
-class GivenPassword:
+class GivenPassword(Frozen):
     """What was typed, and for whom."""
 
     secret: Secret
@@ -50,8 +48,7 @@ class PasswordScreen(Dialog[GivenPassword]):
         self.dismiss(None if secret is None else GivenPassword(secret, each))
 
 
-@dataclass(frozen=True, slots=True)
-class ChangedPassword:
+class ChangedPassword(Frozen):
     """The password until now, and the one that takes its place."""
 
     old: Secret
