@@ -354,6 +354,23 @@ async def test_at_the_top_new_rows_are_seen_to_come() -> None:
         assert lines(app.table)[2].startswith("❯  node-0")
 
 
+async def test_while_a_list_is_read_a_cursor_on_the_first_row_stays_on_the_first() -> None:
+    async with shown(nodes(*range(50, 100))) as (app, pilot):
+        app.table.set_rows(nodes(*range(100)), from_top=True)
+        assert (app.table.cursor_key, app.table.scroll_offset.y) == ("n0", 0)
+        app.table.move_cursor("n3")
+        app.table.set_rows([node(-1), *nodes(*range(100))], from_top=True)
+        assert app.table.cursor_key == "n3", "somebody went there"
+        app.table.move_cursor("n-1")
+        app.table.set_rows(nodes(*range(1, 100), -1))
+        assert app.table.cursor_key == "n-1", "read: from now on a row is meant"
+        app.table.move_cursor("n1")
+        app.table.scroll_to(y=50, animate=False)
+        await settled(pilot)
+        app.table.set_rows(nodes(*range(100)), from_top=True)
+        assert app.table.scroll_offset.y > 0, "somebody looks there"
+
+
 async def test_a_deleted_row_hands_the_cursor_to_the_next_and_says_so() -> None:
     async with shown(nodes(1, 2, 3)) as (app, pilot):
         await pilot.press("down")

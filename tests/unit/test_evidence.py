@@ -202,6 +202,31 @@ async def test_what_had_failed_before_we_looked_and_what_succeeds_is_not_taken(t
         assert rig.kept() is None
 
 
+async def test_a_long_list_that_comes_in_parts_is_no_news_but_what_failed_during_an_outage_is(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    see = rig.lab.evidence.observer("nuc")
+
+    def job(name: str) -> Job:
+        return replace(JOB, uid=name, id=JOB.id._replace(name=name))
+
+    def listed(*names: str) -> None:
+        """Its beginning, and each of the others in a part of its own; the last one twice."""
+        see(Watched((job(names[0]),), is_list=True, has_more=True))
+        for name in (*names[1:], names[-1]):
+            see(Watched((job(name),)))
+
+    listed("one", "two")  # and there it breaks off
+    listed("one", "two", "three")
+    see(Watched(all_uids=frozenset({"one", "two", "three"})))
+    see(Watched((job("new"),)))
+    listed("one", "new", "three", "during")
+    see(Watched(all_uids=frozenset({"one", "new", "three", "during"})))
+    see(Watched((job("three"), job("during"))))
+    await until(lambda: not rig.lab.evidence._tasks)
+    assert sorted(path.name.split("_")[0] for path in rig.box.directory.iterdir()) == ["backup-during", "backup-new"]
+    await rig.lab.close()
+
+
 async def test_half_the_evidence_is_better_than_none(tmp_path: Path) -> None:
     async with running(tmp_path, replace(JOB, state=JobState.RUNNING)) as rig:
 

@@ -210,7 +210,19 @@ def _merged(merger: JobsMerger, cluster: ClusterJobs) -> JobsView:
 def test_a_part_at_a_time_what_failed_comes_first() -> None:
     jobs = [job(f"lone-{number}") for number in range(50)] + [job("bad", JobState.FAILED)]
     merger = JobsMerger()
-    view = merger.merge([nuc(*jobs)], [], (), NOW, 5.0, next_run, most=10)
+    cluster = nuc(*jobs)
+    view = merger.merge([cluster], [], (), NOW, 5.0, next_run, most=10)
     assert not merger.is_settled
     assert 1 <= len(view.jobs) <= 10
     assert view.jobs[0].id.name == "bad"
+    assert not view.is_whole
+    views = [merger.merge([cluster], [], (), NOW, 5.0, next_run, most=10) for _ in range(12)]
+    assert views[-1].is_whole
+    assert all(len(one.jobs) == 51 for one in views if one.is_whole)
+
+
+def test_while_a_list_is_being_read_the_rows_are_known_to_be_provisional() -> None:
+    merger = JobsMerger()
+    read = nuc(job("bad", JobState.FAILED))
+    assert not _merged(merger, replace(read, is_whole=False)).is_whole
+    assert _merged(merger, read) == merge([read], [], (), NOW, 5.0, next_run)

@@ -50,6 +50,34 @@ async def test_of_a_long_list_the_failures_come_before_the_other_pages(tmp_path:
     assert last.all_uids == frozenset({"uid-a", "uid-b", "uid-c"}), "not what went meanwhile"
 
 
+async def test_of_many_failures_the_first_page_waits_for_no_other(tmp_path: Path) -> None:
+    def answer(request: web.Request) -> web.Response:
+        if "fieldSelector" in request.query:
+            last = request.query.get("continue") == "more"
+            return listed(job("second" if last else "first", **FAILED), proceed="" if last else "more")
+        return paged(request)
+
+    found = await steps_of(tmp_path, answer, 5)
+    assert [names(step) for step in found] == [["a", "first"], ["second"], ["b"], ["c"], []]
+    assert [step.has_more for step in found] == [True, False, False, False, False]
+
+
+async def test_cronjobs_come_page_by_page_too(tmp_path: Path) -> None:
+    def item(name: str) -> dict[str, Any]:
+        return {"metadata": {"name": name, "namespace": "ops", "uid": name}, "spec": {"schedule": "@daily"}}
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        assert "fieldSelector" not in request.query, "nothing of CronJobs is waited for"
+        return listed(item("b")) if "continue" in request.query else listed(item("a"), proceed="2")
+
+    async with api(handle) as hostile, source(write_kubeconfig(tmp_path, hostile.url)) as lab:
+        watched = lab.watch_cronjobs()
+        first, second, last = [await anext(watched) for _ in range(3)]
+        await watched.aclose()
+    assert [[one.name for one in step.items] for step in (first, second, last)] == [["a"], ["b"], []]
+    assert (first.is_list, first.has_more, last.all_uids) == (True, True, frozenset({"a", "b"}))
+
+
 async def test_a_short_list_is_asked_for_once(tmp_path: Path) -> None:
     asked: list[str] = []
 

@@ -10,6 +10,7 @@ from homelab_tui.domain.jobs import CronJob, Job, JobId, MetricsSnapshot, Verdic
 from homelab_tui.domain.merging_clusters import ClusterRows, Delta
 from homelab_tui.domain.ordered import Ordered
 from homelab_tui.domain.state import ClusterJobs, JobsView
+from homelab_tui.domain.values import replace
 
 _NEVER: Mapping[str, datetime] = MappingProxyType({})
 _ALL_TIMES, _NO_JOB = float("-inf"), JobId("", "", "")
@@ -80,11 +81,14 @@ class JobsMerger:
             told = tuple(snap for snap in snapshots if snap.cluster == name)
             at = min(now, taken_at.get(name, now))
             deltas.append(rows.update(kubernetes.get(name), told, hidden, Moment(at, refresh_s, next_run), most))
+        is_whole = self.is_settled and all(cluster.is_whole for cluster in clusters)
         if any(deltas):
-            self._view = self._changed(deltas)
+            self._view = self._changed(deltas, is_whole)
+        elif self._view.is_whole is not is_whole:
+            self._view = replace(self._view, is_whole=is_whole)
         return self._view
 
-    def _changed(self, deltas: Sequence[Delta]) -> JobsView:
+    def _changed(self, deltas: Sequence[Delta], is_whole: bool) -> JobsView:
         gone = [family for delta in deltas for family in delta.gone]
         came = [family for delta in deltas for family in delta.came]
         # A Job that nothing happened to is the same object in its family as it was and as it is.
@@ -101,7 +105,7 @@ class JobsMerger:
         families = [family for rows in self._clusters.values() for family in rows.families()]
         # The failed Jobs stand first: that is the whole of rank 0.
         failed = self._jobs.count_before((1, _ALL_TIMES, _NO_JOB))
-        return JobsView(self._jobs.freeze(), self._cronjobs.freeze(), tuple(families), failed)
+        return JobsView(self._jobs.freeze(), self._cronjobs.freeze(), is_whole, tuple(families), failed)
 
 
 def merge(

@@ -27,6 +27,8 @@ class ClusterJobs(Frozen):
     nodes: tuple[KubeNode, ...] = ()
     notes: tuple[str, ...] = ()
     """What this account may not read, each in a sentence (Pods or Nodes forbidden): the rest is still good."""
+    is_whole: bool = True
+    """False while a long list of Jobs or CronJobs is still being read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class JobsView:
 
     jobs: tuple[Job, ...] = ()
     cronjobs: tuple[CronJob, ...] = ()
+    is_whole: bool = True
+    """False while more is known to come: a verdict may still change without anything happening."""
     families: tuple[FamilyRows, ...] = field(default=(), compare=False, repr=False)
     """The same by family, in no order, for who shows it again and again: what did not change is the same object.
 

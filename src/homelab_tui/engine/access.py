@@ -25,6 +25,8 @@ NEEDED: dict[str, tuple[str, str]] = {
 _VALID = timedelta(minutes=5)
 _UNANSWERED = timedelta(seconds=30)
 _AT_ONCE = 4
+_AFTER_S = 0.1
+"""What the question is about is drawn meanwhile."""
 Question = tuple[str, str, str, str]
 """Cluster, namespace, verb, resource."""
 
@@ -78,6 +80,7 @@ class AccessReviews:
     async def _ask(self, question: Question) -> None:
         cluster, namespace, verb, resource = question
         allowed = None
+        await asyncio.sleep(_AFTER_S)
         try:
             async with self._slots:
                 allowed = await self._clusters[cluster].is_allowed(verb, resource, namespace)

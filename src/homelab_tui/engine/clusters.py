@@ -1,10 +1,11 @@
 """Keeping one Kubernetes cluster's Jobs, CronJobs, Pods and Nodes up to date by its watches."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from homelab_tui.domain.errors import HomelabError, SourceError, SourceTimeout, SourceUnreachable
 from homelab_tui.domain.jobs import CronJob, Job, JobPod, JobState
@@ -13,6 +14,7 @@ from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import ClusterJobs
 from homelab_tui.domain.values import Frozen, replace
 from homelab_tui.domain.watching import Watched
+from homelab_tui.engine.cluster_steps import HasUid, applied
 from homelab_tui.engine.poller import INTERNAL_ERROR, backoff_s, pause
 from homelab_tui.engine.ports import Clock, ReadsJobs
 
@@ -23,16 +25,12 @@ _PUBLISH_S = 0.1
 """Least time between two readings while changes go on; a new failure does not wait for it."""
 _HURRY_S = 0.02
 _AT_ONCE_S = 0.001
-_COMPARED_AT_ONCE = 1000
+_HEAD_START_S = 1.0
 _FAILED = (JobState.FAILED, JobState.FAILING)
+_SHOWN = ("jobs", "cronjobs")
 
 
-class _HasUid(Protocol):
-    @property
-    def uid(self) -> str | None: ...
-
-
-T = TypeVar("T", bound=_HasUid)
+T = TypeVar("T", bound=HasUid)
 E = TypeVar("E")
 
 
@@ -80,10 +78,14 @@ class ClusterWatcher:
         """What was published last, as long as nothing it was made of changed."""
         self._last = ClusterJobs(source.name)
         self._notes: dict[str, str] = {}
+        self._unread: set[str] = set()
+        """Long lists that are being read, a part at a time."""
         self._troubles: dict[str, _Trouble] = {}
         self._failures = 0
         """Failed tries that no published reading has counted yet."""
         self._wake = asyncio.Event()
+        self._told = asyncio.Event()
+        """Set once Jobs and CronJobs, or why there are none, were published."""
         self._timer: asyncio.TimerHandle | None = None
         self._published_at = float("-inf")
         """In the loop's own time."""
@@ -96,8 +98,12 @@ class ClusterWatcher:
         """Watch for ever; ends only by cancellation."""
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._keep("jobs", self._watch_jobs, self._set_jobs))
-                group.create_task(self._keep("cronjobs", self.source.watch_cronjobs, self._set_cronjobs))
+                group.create_task(self._keep(_SHOWN[0], self._watch_jobs, self._set_jobs))
+                group.create_task(self._keep(_SHOWN[1], self.source.watch_cronjobs, self._set_cronjobs))
+                # What is waited for first: the rest would take its time from it.
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_HEAD_START_S):
+                        await self._told.wait()
                 group.create_task(self._keep("pods", self.source.watch_job_pods, self._set_pods, needed=False))
                 group.create_task(self._keep("nodes", self.source.watch_nodes, self._set_nodes, needed=False))
                 group.create_task(self._beat())
@@ -131,7 +137,11 @@ class ClusterWatcher:
             problem, timed_out = None, False
             try:
                 async for step in watch():
-                    objects = await _applied(objects, step)
+                    objects = await applied(objects, step)
+                    if step.is_list and step.has_more:
+                        self._unread.add(what)
+                    elif step.is_list or step.all_uids is not None:
+                        self._unread.discard(what)
                     apply(objects)
                     self._value = None
                     self._recovered(what)
@@ -235,6 +245,7 @@ class ClusterWatcher:
                 self._reading = replace(before, problem=None, next_try_at=None, timed_out=False)
         self._failures = 0
         self._publish(self._reading)
+        self._told.set()
         if self._is_urgent:
             self._is_urgent = False
             self._hurry()
@@ -244,52 +255,26 @@ class ClusterWatcher:
         if self._value is None and self._jobs is not None and self._cronjobs is not None:
             # What did not change stays the same tuple, so that merging need not look into it.
             last = self._last
-            self._value = self._last = ClusterJobs(
+            made = ClusterJobs(
                 cluster=self.source.name,
                 jobs=_same(last.jobs, tuple(self._jobs.values())),
                 cronjobs=_same(last.cronjobs, tuple(self._cronjobs.values())),
                 pods=_same(last.pods, tuple(self._pods.values())),
                 nodes=_same(last.nodes, tuple(self._nodes.values())),
+                is_whole=self._unread.isdisjoint(_SHOWN),
                 notes=tuple(self._notes.values()),
             )
+            self._value = self._last = _same(last, made)
         return self._value
 
 
-def _same(old: tuple[E, ...], new: tuple[E, ...]) -> tuple[E, ...]:
-    """The old tuple where the new one is equal."""
+def _same(old: E, new: E) -> E:
+    """The old one where the new one is equal."""
     return old if old == new else new
 
 
 def _differs(before: Job | None, now: Job) -> bool:
     return before is None or before.state is not now.state
-
-
-async def _applied(objects: dict[str, T], step: Watched[T]) -> dict[str, T]:
-    """The objects by uid after one step of the watch."""
-    if step.is_list:
-        listed = await _listed(objects, step.items)
-        # After an outage of a long list only the beginning is there: what was known stands until its end.
-        return objects | listed if step.has_more else listed
-    if step.all_uids is not None:
-        return {uid: item for uid, item in objects.items() if uid in step.all_uids}
-    for item in step.items:
-        if item.uid and objects.get(item.uid) != item:
-            objects[item.uid] = item
-    for uid in step.gone:
-        objects.pop(uid, None)
-    return objects
-
-
-async def _listed(before: dict[str, T], items: tuple[T, ...]) -> dict[str, T]:
-    """The items by uid; what is as it was stays the same object, so that nobody has to look into it."""
-    found: dict[str, T] = {}
-    for count, item in enumerate(items, 1):
-        if item.uid:
-            old = before.get(item.uid)
-            found[item.uid] = old if old is not None and old == item else item
-        if before and count % _COMPARED_AT_ONCE == 0:
-            await asyncio.sleep(0)
-    return found
 
 
 async def read_cluster(source: ReadsJobs) -> ClusterJobs:

@@ -43,8 +43,10 @@ class EvidenceTaker:
         self.box = box
         self._clock = clock
         self._pods_of = pods_of
-        self._states: dict[str, dict[str, JobState]] = {}
+        self._states: dict[str, dict[str, JobState] | None] = {}
         """Cluster → uid → state of the Jobs that have failed or are failing, as the watch told it last."""
+        self._before: dict[str, dict[str, JobState] | None] = {}
+        """The same as it was before a list that is being read."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(_AT_ONCE)
 
@@ -52,14 +54,19 @@ class EvidenceTaker:
         """What is to be told every step of a cluster's watch of Jobs."""
 
         def see(step: Watched[Job]) -> None:
-            known = self._states.get(cluster)
-            now = {} if known is None or step.is_list else known
+            if step.is_list:
+                # Unless the one before broke off.
+                self._before.setdefault(cluster, self._states.get(cluster))
+            now = (None if step.is_list else self._states.get(cluster)) or {}
+            known = self._before.get(cluster, now)
+            if not step.has_more and (step.is_list or step.all_uids is not None):
+                self._before.pop(cluster, None)
             for job in step.items:
                 if job.uid is None:
                     continue
-                before = None if known is None else known.get(job.uid)
                 # A Job that had failed before we looked is no change; one that came failed since then is.
-                if known is not None and job.state in FAILED and before is not job.state:
+                is_told = known is None or job.state in (known.get(job.uid), now.get(job.uid))
+                if job.state in FAILED and not is_told:
                     self._begin(job)
                 if job.state in FAILED:
                     now[job.uid] = job.state

@@ -155,32 +155,42 @@ class Lists(Generic[T]):
                     yield step
 
     async def _steps(self) -> AsyncGenerator[Watched[T], None]:
-        first = [await self._first_page(namespace) for namespace in self._namespaces]
+        first = [await self._first_page(namespace, self._field_selector) for namespace in self._namespaces]
         self.versions = [page.resource_version for page in first]
         items = [item for page in first for item in page.items]
         unfinished = [(space, page) for space, page in zip(self._namespaces, first, strict=True) if page.proceed]
-        early = [item for namespace, _ in unfinished for item in await self._waited_for(namespace)]
-        yield Watched((*items, *early), is_list=True, has_more=bool(unfinished))
-        uid, seen = self._resource.uid, {*map(self._resource.uid, items)}
-        for namespace, page in unfinished:
-            following = _pages(self._wire, self._resource, namespace, self._field_selector, page)
-            async with contextlib.aclosing(following) as pages:
-                async for page_ in pages:
-                    seen.update(map(uid, page_.items))
-                    yield Watched(page_.items)
+        early = [(space, page) for space, _ in unfinished if (page := await self._waited_for(space))]
+        items_early = [item for _, page in early for item in page.items]
+        yield Watched((*items, *items_early), is_list=True, has_more=bool(unfinished))
+        async for page in self._following(early, self._resource.first_selector):
+            yield Watched(page.items)
+        seen = {*map(self._resource.uid, items)}
+        async for page in self._following(unfinished, self._field_selector):
+            seen.update(map(self._resource.uid, page.items))
+            yield Watched(page.items)
         if unfinished:
             # What was waited for may have gone before its page was read.
             yield Watched(all_uids=frozenset(seen))
 
-    async def _first_page(self, namespace: str | None) -> Page[T]:
-        async with contextlib.aclosing(_pages(self._wire, self._resource, namespace, self._field_selector)) as pages:
+    async def _following(
+        self, begun: Sequence[tuple[str | None, Page[T]]], field_selector: str | None
+    ) -> AsyncGenerator[Page[T], None]:
+        """The pages after these first ones."""
+        for namespace, first in begun:
+            following = _pages(self._wire, self._resource, namespace, field_selector, first)
+            async with contextlib.aclosing(following) as pages:
+                async for page in pages:
+                    yield page
+
+    async def _first_page(self, namespace: str | None, field_selector: str | None) -> Page[T]:
+        async with contextlib.aclosing(_pages(self._wire, self._resource, namespace, field_selector)) as pages:
             return await anext(pages)
 
-    async def _waited_for(self, namespace: str | None) -> tuple[T, ...]:
+    async def _waited_for(self, namespace: str | None) -> Page[T] | None:
         selector = self._resource.first_selector
-        if self._field_selector is not None:
-            return ()
+        if selector is None or self._field_selector is not None:
+            return None
         try:
-            return (await read_list(self._wire, self._resource, namespace, field_selector=selector)).items
+            return await self._first_page(namespace, selector)
         except SourceRefused:  # a server that does not know the selector: everything comes in its turn
-            return ()
+            return None

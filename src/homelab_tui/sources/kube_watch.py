@@ -38,9 +38,7 @@ async def watch(
     is_first = True
     while True:
         lists = Lists(wire, resource, spaces, field_selector)
-        async with contextlib.aclosing(
-            lists.in_steps() if is_first and resource.first_selector else lists.at_once()
-        ) as steps:
+        async with contextlib.aclosing(lists.in_steps() if is_first else lists.at_once()) as steps:
             async for listing in steps:
                 yield listing
         is_first = False

@@ -138,17 +138,23 @@ class LabTable(TableView):
             if not self._model.shown:
                 self.refresh()
 
-    def set_rows(self, rows: Sequence[Row]) -> None:
-        """Takes over new rows. Equal ones repaint nothing; changed ones repaint their own lines."""
+    def set_rows(self, rows: Sequence[Row], *, from_top: bool = False) -> None:
+        """Takes over new rows. Equal ones repaint nothing; changed ones repaint their own lines.
+
+        `from_top`: a cursor that stands on the first row goes to the one that is first now, instead of with its row.
+        """
         before = self._model.rows
+        stays_on_top = from_top and self._model.cursor == self.scroll_offset.y == 0
 
         def replace() -> bool:
             changed = self._model.replace(rows)
             if changed:
                 self.measure(before)
+            if stays_on_top:
+                self._model.move_to(0)
             return changed
 
-        self.change(replace)
+        self.change(replace, to_cursor=stays_on_top)
 
     def set_columns(self, columns: Sequence[Column]) -> None:
         """Other columns; their widths are fitted afresh, a sort stays only if its column does."""

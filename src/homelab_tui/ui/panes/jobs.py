@@ -51,6 +51,10 @@ class JobsPane(JobsActing):
         """CronJobs and Jobs."""
         return present.rows(state, now, completed=self.shows_completed, memo=self._memo)
 
+    def is_loading(self, state: LabState) -> bool:
+        """Whether a long list is still being read or merged."""
+        return not state.jobs.is_whole
+
     def action_toggle_completed(self) -> None:
         """Show or hide the Jobs that ended well."""
         self.shows_completed = not self.shows_completed
@@ -67,9 +71,10 @@ class JobsPane(JobsActing):
         words = (
             [reading_health(r, lab.clock.now()).state for _, r in (*state.clusters, *state.prometheus)] if lab else []
         )
-        if HealthState.NO_DATA in words:
-            return f" ({failed} failed, NO DATA)"
-        return f" ({failed} failed)" if failed else ""
+        notes = [f"{failed} failed"] if failed or HealthState.NO_DATA in words else []
+        notes += ["NO DATA"] if HealthState.NO_DATA in words else []
+        notes += [] if state.jobs.is_whole else ["reading…"]
+        return f" ({', '.join(notes)})" if notes else ""
 
     def why_not(self, command_id: str) -> str | None:
         """What stands against a command: nothing chosen, read-only, nothing in the API, or no permission."""

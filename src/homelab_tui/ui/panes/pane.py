@@ -30,6 +30,7 @@ class Pane(PaneFrame):
         self.border_title = Content(self.title)
         self._shown: LabState | None = None
         self._built_at = 0.0
+        self._was_loading = False
 
     def compose(self) -> ComposeResult:
         """The table."""
@@ -67,7 +68,9 @@ class Pane(PaneFrame):
         if columns != getattr(self, "_columns_shown", self.columns):
             table.set_columns(columns)
         self._columns_shown = columns
-        table.set_rows(self.rows_of(self.state, now))
+        is_loading = self.is_loading(self.state)
+        table.set_rows(self.rows_of(self.state, now), from_top=is_loading or self._was_loading)
+        self._was_loading = is_loading
         table.empty_text = self.empty_of(self.state, now)
         title = printable(f"{self.title}{self.summary_of(self.state)}")
         if title != str(self.border_title):  # even an equal one would have the whole pane drawn again
@@ -86,6 +89,10 @@ class Pane(PaneFrame):
     def rows_of(self, state: LabState, now: datetime) -> Sequence[Row]:
         """The rows."""
         raise NotImplementedError
+
+    def is_loading(self, state: LabState) -> bool:
+        """Whether more rows are known to come at once, and a cursor on the first one does not mean that very row."""
+        return False
 
     def empty_of(self, state: LabState, now: datetime) -> str:
         """What stands in an empty table."""
