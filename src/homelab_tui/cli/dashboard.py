@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from homelab_tui.cli.collecting import collect_seldom, give_back, keep_for_good
+from homelab_tui.cli.collecting import collect_later, collect_seldom, give_back, keep_for_good
 from homelab_tui.cli.loops import run_to_end
 from homelab_tui.cli.output import Exit, fail
 from homelab_tui.cli.session import configuration, finished, start_log
@@ -42,7 +42,7 @@ def show(config: Config, settled: Callable[[], Config], leaving: Callable[[], No
     start_log()
     # A dozen threads that log in must not keep the one that draws waiting for 5 ms each.
     sys.setswitchinterval(SWITCH_S)
-    collect_seldom()
+    collect_later()
     return run_to_end(_show(config, settled, leaving))
 
 
@@ -66,7 +66,7 @@ async def _show(
         from homelab_tui.wiring import build_lab  # names every source: not before the first paint
 
         lab = build_lab(settled())
-        keep_for_good()  # by now nearly everything that lasts is imported
+        collect_seldom()  # by now nearly everything that lasts is imported
         return lab
 
     loop = asyncio.get_running_loop()
