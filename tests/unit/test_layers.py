@@ -1,5 +1,6 @@
 """What a start may not cost, and what a layer may not drag in. lint-imports reads the source; this runs it."""
 
+import importlib.util
 import subprocess
 import sys
 
@@ -45,6 +46,14 @@ def test_the_first_frame_is_painted_without_what_fills_it() -> None:
 @pytest.mark.parametrize("layer", HEADLESS_LAYERS)
 def test_the_layers_below_the_screen_run_without_textual(layer: str) -> None:
     assert loaded_by_importing(layer, ("textual",)) == ""
+
+
+def test_nobody_pays_for_the_command_line_of_httpx() -> None:
+    """It is imported wherever click is installed: here."""
+    assert loaded_by_importing("sources", ("httpx", "click")) == ""
+    assert importlib.util.find_spec("click") is not None
+    code = "import homelab_tui.sources, httpx, sys; print('click' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout == b"False\n"
 
 
 def test_the_probe_notices_a_heavy_import() -> None:
