@@ -27,6 +27,8 @@ from bench._load_objects import SPACE, Crowd, encoded, finish, series, vector
 from homelab_tui.demo.certificates import Authority
 
 _SCRAPE_S = 15.0
+_PAST = ("kube_job_owner", "kube_job_failed", "kube_job_complete", "kube_job_created", "kube_job_status_start_time")
+"""What is asked for of runs whose Jobs may be gone."""
 _EMPTY = {"pods": "Pod", "nodes": "Node", "events": "Event", "persistentvolumeclaims": "PersistentVolumeClaim"}
 Watch = tuple[str, bool, asyncio.Queue[bytes | None]]
 """Plural, whether only Jobs without a success are wanted, and where its lines go."""
@@ -214,10 +216,13 @@ class Api:
 
 
 class Prometheus:
-    """The same crowd as kube-state-metrics tells it; the large answer is made once."""
+    """The same crowd as kube-state-metrics tells it, and nothing else; the large answers are made once."""
 
     def __init__(self, crowd: Crowd) -> None:
-        self._jobs = vector(series(crowd), crowd.now.timestamp())
+        at, told = crowd.now.timestamp(), [*series(crowd)]
+        self._now = vector(iter(told), at)
+        past = [(labels, value) for labels, value in told if labels["__name__"] in _PAST]
+        self._past = vector(iter(past), at)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, kept alive."""
@@ -234,10 +239,12 @@ class Prometheus:
 
     def _answer(self, path: str, params: dict[str, str]) -> bytes:
         if path.endswith("/query"):
-            if params.get("query", "").startswith("time()"):
-                now = time.time()
+            query, now = params.get("query", ""), time.time()
+            if query.startswith("time()"):
                 return vector(iter([({}, now % _SCRAPE_S)]), now)
-            return self._jobs
+            if "kube_cronjob_" in query:
+                return self._now
+            return self._past if "kube_job_" in query else vector(iter(()), now)
         return encoded({"status": "success", "data": {"alerts": [], "groups": [], "version": "2.53.0"}})
 
 
