@@ -28,6 +28,7 @@ SERVERS = {
     "fish": "fish",
     "tcsh": "tcsh",
     "sudo": "sudo",
+    "systemd-nspawn": "systemd-container",
     "zsh": "zsh",
 }
 """Program that the tests start -> Debian package that brings it."""
