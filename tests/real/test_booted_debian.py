@@ -144,6 +144,24 @@ async def test_an_sshd_that_does_not_come_up_again_is_brought_back_by_the_rollba
     assert await offers_password(other, server, account) is True
 
 
+async def test_a_unit_that_looks_at_no_file_before_its_reload_does_not_end_over_a_broken_one(
+    server: BootedDebian, account: Account, key: PublicKey
+) -> None:
+    """RHEL's. Somebody else writes to the configuration between our look at it and the reload."""
+    source, node = await pushed(server, account, key), server.node(account)
+    pid, broken = main_pid(server), server.drop_ins / "50-of-somebody-else.conf"
+
+    def stage(text: str) -> None:
+        if text == "reloading sshd…":
+            broken.write_text("Nonsense yes\n")
+
+    with with_unit(server, "ssh.service", "[Service]\nExecReload=\nExecReload=/bin/kill -HUP $MAINPID"):
+        with pytest.raises(SourceRefused, match=r"cannot be told to read.*it was put back, and access is proven again"):
+            await source.harden(node, stage)
+        assert main_pid(server) == pid
+        broken.unlink()
+
+
 async def test_an_sshd_that_a_socket_starts_is_restarted_and_not_reloaded(
     server: BootedDebian, account: Account, key: PublicKey
 ) -> None:

@@ -14,15 +14,16 @@ PubkeyAuthentication yes
 _ROLLBACK = "/etc/ssh/.homelab-rollback"
 
 # An sshd that a socket of systemd's starts (Ubuntu) may not bind its address itself: it dies of a reload, and would
-# come back only with the next connection. A restart keeps the sessions too (KillMode=process), but whoever does not
-# come up again is gone: so never without `sshd -t`.
+# come back only with the next connection. A restart keeps the sessions too (KillMode=process). Whatever is broken in
+# the files ends an sshd that reads them anew (Debian's unit looks first, RHEL's does not): so never without `sshd -t`.
 _RELOAD = r"""
 reload() {
   if [ -d /run/systemd/system ] && command -v systemctl >/dev/null 2>&1; then
     for unit in ssh sshd; do
       if systemctl -q is-active "$unit.service"; then
+        sshd -t 2>/dev/null || return 1
         systemctl -q is-active "$unit.socket" || ! systemctl reload "$unit.service" || return 0
-        sshd -t 2>/dev/null && systemctl try-restart "$unit.service"
+        systemctl try-restart "$unit.service"
         return
       fi
     done
