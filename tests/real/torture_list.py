@@ -47,10 +47,12 @@ TORTURES: dict[str, tuple[str, ...]] = {
         "logins:an_agent_full_of_wrong_keys_does_not_use_up_the_tries",
         "logins:a_server_with_fewer_tries_is_told_apart_from_a_refusal",
     ),
-    "17 MaxStartups": (
+    "17 MaxStartups and PerSourcePenalties": (
         "links:a_server_that_is_too_busy_is_tried_three_times_and_named",
         "links:a_place_that_becomes_free_in_between_is_taken",
         "links:thirty_nodes_that_are_one_server_are_read_without_a_drop",
+        "refusals:a_server_that_bars_this_address_is_named_with_its_cure_and_left_in_peace",
+        "refusals:readings_of_a_closed_account_and_the_push_that_opens_it_are_refused_once",
     ),
     "18 MaxSessions 1, no forwarding": (
         "links:one_session_at_a_time_is_enough",

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from homelab_tui.config.model import KeysConfig, SshConfig
+from homelab_tui.domain.errors import CredentialsNeeded
 from homelab_tui.domain.keys import PublicKey
 from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.secrets import Secret
@@ -19,6 +20,7 @@ from homelab_tui.sources.ssh_doors import Door, Doors
 from homelab_tui.sources.ssh_limits import Limits
 from homelab_tui.sources.ssh_login import LoggedIn, Signer, Unheard, log_in, signer_of, signers_for
 from homelab_tui.sources.ssh_new_passwords import change_password
+from homelab_tui.sources.ssh_refusals import Barred, Refusals, account_of
 from homelab_tui.sources.ssh_routes import Hop, Route, Routes
 from homelab_tui.sources.ssh_sftp import opened_sftp
 from homelab_tui.sources.ssh_threads import Scope, WireThreads
@@ -145,6 +147,7 @@ class Sessions:
         self._threads = WireThreads(ssh.max_parallel, "homelab-ssh")
         self._known_routes: dict[Node, Route] = {}
         self._doors = Doors()
+        self._refusals = Refusals()
         self._gates: dict[tuple[str, int], asyncio.Semaphore] = {}
         self._last_key: dict[tuple[str, int, str], str] = {}
         self._memories: dict[tuple[str, int, str], AccountMemory] = {}
@@ -152,10 +155,12 @@ class Sessions:
     def use_keys(self, keys: KeysConfig) -> None:
         """From now on these are my keys: one was made."""
         self._keys = keys
+        self._refusals.forget()
 
     def forget(self) -> None:
         """What earlier readings told of the accounts."""
         self._memories = {}
+        self._refusals.forget()
 
     async def in_thread(self, work: Callable[[Scope], T], *, deadline_s: float, late: str) -> T:
         """Blocking work that needs no node."""
@@ -230,7 +235,14 @@ class Sessions:
         deadline_s = self._limits.overall_s(commands) * len(route.hops)
         late = f"{node.name}: gave up after {deadline_s:g} s"
         async with self._turn(route):
-            return await self._threads.run(body, deadline_s=deadline_s, late=late)
+            self._refusals.demand_not_barred(route.hops)
+            for hop in route.hops[:-1]:
+                self._refusals.demand_not_closed(hop)
+            try:
+                return await self._threads.run(body, deadline_s=deadline_s, late=late)
+            except Barred as error:
+                self._refusals.barred(error)
+                raise
 
     async def with_session(
         self,
@@ -249,9 +261,12 @@ class Sessions:
         def body(arrival: Arrival, scope: Scope) -> T:
             arrival.demand_trust()
             login = self._log_in(arrival, password) if only is None else log_in(arrival, (only,))
-            memory = self._memories.setdefault(_account(arrival.hop), AccountMemory())
+            self._refusals.opened(arrival.hop)
+            memory = self._memories.setdefault(account_of(arrival.hop), AccountMemory())
             return work(Session(arrival, login, self._dial, scope, self._pass, memory))
 
+        if password is None and only is None:
+            self._refusals.demand_not_closed((await self._route(node)).target)
         return await self.at_door(node, body, commands=commands, enter=True)
 
     async def change_password(self, node: Node, old: Secret, new: Secret) -> None:
@@ -266,6 +281,7 @@ class Sessions:
 
     def session(self, arrival: Arrival, login: LoggedIn, scope: Scope) -> Session:
         """A session on a connection that was logged in by other means (a proof)."""
+        self._refusals.opened(arrival.hop)
         return Session(arrival, login, self._dial, scope)
 
     async def close(self) -> None:
@@ -279,9 +295,16 @@ class Sessions:
 
     def _log_in(self, arrival: Arrival, password: Secret | None) -> LoggedIn:
         hop = arrival.hop
-        account = _account(hop)
+        account = account_of(hop)
+        if password is None:
+            self._refusals.demand_not_closed(hop)
         signers = signers_for(hop, self._keys, self._loaded.load, self._last_key.get(account))
-        login = log_in(arrival, signers, password)
+        try:
+            login = log_in(arrival, signers, password)
+        except CredentialsNeeded as error:
+            if password is None:
+                self._refusals.closed(hop, error)
+            raise
         if login.fingerprint is not None:
             self._last_key[account] = login.fingerprint
         return login
@@ -309,7 +332,3 @@ class Sessions:
         if key not in self._gates:
             self._gates[key] = asyncio.Semaphore(places)
         return self._gates[key]
-
-
-def _account(hop: Hop) -> tuple[str, int, str]:
-    return hop.host, hop.port, hop.user
