@@ -13,6 +13,8 @@ from scripts.running import SetupError, run, say
 
 SERVERS = {
     "ansible-inventory": "ansible-core",
+    "btrfs": "btrfs-progs",
+    "mkfs.btrfs": "btrfs-progs",
     "sshd": "openssh-server",
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",

@@ -5,9 +5,10 @@
 
 TORTURES: dict[str, tuple[str, ...]] = {
     "1 read-only home": ("full_disks:a_read_only_home_is_named",),
-    "2 full disk": (
+    "2 full disk or quota": (
         "full_disks:a_full_disk_leaves_the_old_file_and_no_litter",
         "full_disks:a_full_disk_and_no_file_yet_makes_no_empty_file",
+        "full_disks:a_quota_that_is_used_up_on_a_disk_with_room_leaves_the_old_file_and_no_litter",
     ),
     "3 no final newline": ("sshd:every_other_byte_stays_and_both_keys_log_in",),
     "4 CRLF": ("sshd:every_other_byte_stays_and_both_keys_log_in",),
@@ -36,6 +37,7 @@ TORTURES: dict[str, tuple[str, ...]] = {
         "sshd:any_login_shell_and_a_noisy_start_file_are_no_obstacle",
         "sshd:a_forced_command_is_no_proof",
         "torture_cases:a_command_that_the_server_forces_is_a_restricted_account_and_nothing_is_written",
+        "torture_cases:a_shell_that_knows_a_few_words_only_is_a_restricted_account_and_written_to_over_sftp_or_not_at_all",
     ),
     "13 fish and tcsh": ("sshd:any_login_shell_and_a_noisy_start_file_are_no_obstacle",),
     "14 noise": (
