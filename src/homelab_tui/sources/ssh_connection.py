@@ -71,7 +71,7 @@ class Arrival:
             )
         is_revoked = key.state is HostKeyState.REVOKED
         what = f"is marked @revoked in {key.known_at}" if is_revoked else f"is not the one in {key.known_at}"
-        cure = "" if is_revoked else f"; if it was reinstalled: ssh-keygen -R '{key.host}'"
+        cure = "" if is_revoked else f"; if it was reinstalled: {key.removal_command}"
         raise HostKeyChanged(
             f"{self.where}: THE HOST KEY {shown} {what}. Nothing was sent{cure}",
             key_type=key.key_type,
