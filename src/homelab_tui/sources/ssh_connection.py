@@ -24,7 +24,7 @@ from homelab_tui.domain.keys import HostKey, HostKeyState
 from homelab_tui.sources.known_hosts_files import KnownHostsFiles, judge_host_key, preferred_types
 from homelab_tui.sources.ssh_greetings import OverheardLink
 from homelab_tui.sources.ssh_limits import MAX_CONNECT_TRIES, Deadline, Limits
-from homelab_tui.sources.ssh_refusals import Barred
+from homelab_tui.sources.ssh_refusals import Barred, Refusals
 from homelab_tui.sources.ssh_routes import Hop, Route, printable
 from homelab_tui.sources.ssh_threads import Scope
 from homelab_tui.sources.ssh_tunnels import Tunnel
@@ -48,6 +48,10 @@ class Arrival:
         self.hop = hop
         self.transport = transport
         self.host_key = host_key
+        self.was_tried = False
+        """Whether a key or a password was offered."""
+        self.was_opened = False
+        """Whether somebody was logged in."""
 
     @property
     def where(self) -> str:
@@ -87,13 +91,17 @@ LogIn = Callable[[Arrival], None]
 class Dialer:
     """Opens what one piece of work needs, and closes all of it."""
 
-    def __init__(self, route: Route, limits: Limits, scope: Scope, known_hosts: KnownHostsFiles) -> None:
+    def __init__(
+        self, route: Route, limits: Limits, scope: Scope, known_hosts: KnownHostsFiles, refusals: Refusals
+    ) -> None:
         self._known_hosts = known_hosts
+        self._refusals = refusals
         self._route = route
         self._limits = limits
         self._scope = scope
         self._sockets: list[socket.socket] = []
         self._transports: list[paramiko.Transport] = []
+        self._arrivals: list[Arrival] = []
 
     def reach(self) -> None:
         """Opens the first hop's TCP port and no more. Raises as `approach` does."""
@@ -127,6 +135,11 @@ class Dialer:
         last, so that no transport's thread finds its file number in other hands."""
         sockets, self._sockets = self._sockets, []
         transports, self._transports = self._transports, []
+        arrivals, self._arrivals = self._arrivals, []
+        for arrival in arrivals:
+            if not arrival.was_opened:
+                version = arrival.transport.remote_version
+                self._refusals.left_unopened(arrival.hop, version, tried=arrival.was_tried)
         for wire in sockets:
             _shut(wire)
         for transport in transports:
@@ -145,6 +158,7 @@ class Dialer:
                 log_in(arrival)
                 link = self._open_tunnel(arrival, hop)
             arrival = self._shake_hands(hop, link)
+            self._arrivals.append(arrival)
             if arrival.host_key.state is not HostKeyState.TRUSTED:
                 return arrival
         if arrival is None:

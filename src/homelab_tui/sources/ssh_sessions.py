@@ -1,6 +1,7 @@
 """Sessions on nodes for asyncio: who may connect when, and a blocking body that runs while one is open."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, TypeVar
@@ -41,10 +42,11 @@ class Dial(Frozen):
 
     limits: Limits
     known_hosts: KnownHostsFiles
+    refusals: Refusals
 
     def on(self, route: Route, scope: Scope) -> Dialer:
         """Opens connections on one way, for one piece of work."""
-        return Dialer(route, self.limits, scope, self.known_hosts)
+        return Dialer(route, self.limits, scope, self.known_hosts, self.refusals)
 
 
 class Session:
@@ -142,12 +144,13 @@ class Sessions:
         self._loaded = LoadedKeys()
         self._limits = Limits.of(ssh)
         self.known_hosts = KnownHostsFiles()
-        self._dial = Dial(self._limits, self.known_hosts)
+        self._refusals = Refusals()
+        self._dial = Dial(self._limits, self.known_hosts, self._refusals)
         self._routes = Routes(ssh)
         self._threads = WireThreads(ssh.max_parallel, "homelab-ssh")
         self._known_routes: dict[Node, Route] = {}
         self._doors = Doors()
-        self._refusals = Refusals()
+        self._first_logins: dict[tuple[str, int, str], threading.Lock] = {}
         self._gates: dict[tuple[str, int], asyncio.Semaphore] = {}
         self._last_key: dict[tuple[str, int, str], str] = {}
         self._memories: dict[tuple[str, int, str], AccountMemory] = {}
@@ -238,6 +241,7 @@ class Sessions:
             self._refusals.demand_not_barred(route.hops)
             for hop in route.hops[:-1]:
                 self._refusals.demand_not_closed(hop)
+            await asyncio.sleep(self._refusals.pause_s(route.hops))
             try:
                 return await self._threads.run(body, deadline_s=deadline_s, late=late)
             except Barred as error:
@@ -290,8 +294,16 @@ class Sessions:
         await self._threads.close()
 
     def _pass(self, arrival: Arrival) -> None:
-        """Logs in at a jump host. The password is never for it."""
-        self._log_in(arrival, None)
+        """Logs in at a jump host. The password is never for it.
+
+        Until somebody came through, one after the other: where no key opens it, one try is enough for all.
+        """
+        account = account_of(arrival.hop)
+        if account in self._last_key:
+            self._log_in(arrival, None)
+            return
+        with self._first_logins.setdefault(account, threading.Lock()):
+            self._log_in(arrival, None)
 
     def _log_in(self, arrival: Arrival, password: Secret | None) -> LoggedIn:
         hop = arrival.hop
