@@ -44,7 +44,11 @@ TORTURES: dict[str, tuple[str, ...]] = {
         "sshd:any_login_shell_and_a_noisy_start_file_are_no_obstacle",
         "hostile_servers:nothing_that_a_server_says_reaches_the_terminal_as_it_is",
     ),
-    "15 expired account": ("torture_cases:an_expired_account_says_so_and_is_not_tried_again",),
+    "15 expired or locked account": (
+        "torture_cases:an_expired_account_says_so_and_is_not_tried_again",
+        "expired_passwords:a_push_says_that_the_password_has_expired_and_writes_nothing",
+        "logins:a_locked_account_takes_a_key_under_pam_and_none_without",
+    ),
     "16 too many keys in the agent": (
         "logins:an_agent_full_of_wrong_keys_does_not_use_up_the_tries",
         "logins:a_server_with_fewer_tries_is_told_apart_from_a_refusal",

@@ -2,8 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from homelab_tui.config.model import KeysConfig, SshConfig
@@ -18,11 +18,12 @@ from homelab_tui.sources.ssh_account_memory import AccountMemory
 from homelab_tui.sources.ssh_commands import Output, run_command, running_command
 from homelab_tui.sources.ssh_connection import Arrival, Dialer, LogIn
 from homelab_tui.sources.ssh_doors import Door, Doors
+from homelab_tui.sources.ssh_gates import Gates
 from homelab_tui.sources.ssh_limits import Limits
 from homelab_tui.sources.ssh_login import LoggedIn, Signer, Unheard, log_in, signer_of, signers_for
 from homelab_tui.sources.ssh_new_passwords import change_password
 from homelab_tui.sources.ssh_refusals import Barred, Refusals, account_of
-from homelab_tui.sources.ssh_routes import Hop, Route, Routes
+from homelab_tui.sources.ssh_routes import Route, Routes
 from homelab_tui.sources.ssh_sftp import opened_sftp
 from homelab_tui.sources.ssh_threads import Scope, WireThreads
 
@@ -33,8 +34,6 @@ T = TypeVar("T")
 
 LOCAL_TIMEOUT_S = 5.0
 """For key files and the agent on this machine."""
-MAX_PER_JUMP_HOST = 4
-"""Connections through one jump host at a time: sshd's MaxStartups begins to drop at 10, and others use it too."""
 
 
 class Dial(Frozen):
@@ -151,7 +150,7 @@ class Sessions:
         self._known_routes: dict[Node, Route] = {}
         self._doors = Doors()
         self._first_logins: dict[tuple[str, int, str], threading.Lock] = {}
-        self._gates: dict[tuple[str, int], asyncio.Semaphore] = {}
+        self._gates = Gates()
         self._last_key: dict[tuple[str, int, str], str] = {}
         self._memories: dict[tuple[str, int, str], AccountMemory] = {}
 
@@ -237,7 +236,7 @@ class Sessions:
 
         deadline_s = self._limits.overall_s(commands) * len(route.hops)
         late = f"{node.name}: gave up after {deadline_s:g} s"
-        async with self._turn(route):
+        async with self._gates.turn(route):
             self._refusals.demand_not_barred(route.hops)
             for hop in route.hops[:-1]:
                 self._refusals.demand_not_closed(hop)
@@ -328,19 +327,3 @@ class Sessions:
             known = await self._threads.run(lambda _: self._routes.route(node), deadline_s=20.0, late=late)
             self._known_routes[node] = known
         return known
-
-    @asynccontextmanager
-    async def _turn(self, route: Route) -> AsyncIterator[None]:
-        """Waits for this node's turn, then for a place at each jump host. The order keeps two from waiting in a ring:
-        a node's own gate is held by one connection only, and that one alone goes on to the jump hosts."""
-        async with AsyncExitStack() as gates:
-            await gates.enter_async_context(self._gate(route.target, 1))
-            for hop in route.hops[:-1]:
-                await gates.enter_async_context(self._gate(hop, MAX_PER_JUMP_HOST))
-            yield
-
-    def _gate(self, hop: Hop, places: int) -> asyncio.Semaphore:
-        key = (hop.host.lower(), hop.port) if places == 1 else (f"via {hop.host.lower()}", hop.port)
-        if key not in self._gates:
-            self._gates[key] = asyncio.Semaphore(places)
-        return self._gates[key]
