@@ -13,6 +13,7 @@ from textual.widgets import Button, Checkbox, Static
 from homelab_tui.domain.operations import Plan
 from homelab_tui.present.plans import plan_text
 from homelab_tui.present.table import printable
+from homelab_tui.ui.screens.choices import Choice
 from homelab_tui.ui.screens.dialog import Dialog
 
 _BY_NUMBER = 9
@@ -48,7 +49,7 @@ class RevokeScreen(Dialog[tuple[str, ...]]):
                 if plan.is_allowed:
                     with VerticalScroll(classes="choices", can_focus=False):
                         for place, user in enumerate(self._users):
-                            yield Checkbox(self._label(place, user))
+                            yield Choice(_label(place, user))
                 with Horizontal(classes="buttons"):
                     yield Button("Cancel" if plan.is_allowed else "Close", id="cancel")
                     if plan.is_allowed:
@@ -63,7 +64,6 @@ class RevokeScreen(Dialog[tuple[str, ...]]):
         place = list(self.query(Checkbox)).index(event.checkbox)
         user = self._users[place]
         (self._chosen.add if event.value else self._chosen.discard)(user)
-        event.checkbox.label = self._label(place, user)
         self.query_one("#plan", Static).update(plan_text(self._plan_for(self._chosen)))
 
     def action_choose(self, place: int) -> None:
@@ -72,13 +72,12 @@ class RevokeScreen(Dialog[tuple[str, ...]]):
         if place < len(boxes):
             boxes[place].toggle()
 
-    def _label(self, place: int, user: str) -> Content:
-        """Textual's own mark differs in colour only."""
-        mark = "▸" if user in self._chosen else " "
-        number = f" ({place + 1})" if place < _BY_NUMBER else ""
-        return Content(f"{mark} Take the last usable line of {printable(user)}, too{number}")
-
     @on(Button.Pressed)
     def _answer(self, event: Button.Pressed) -> None:
         chosen = tuple(user for user in self._users if user in self._chosen)
         self.dismiss(chosen if event.button.id == "go" else None)
+
+
+def _label(place: int, user: str) -> Content:
+    number = f" ({place + 1})" if place < _BY_NUMBER else ""
+    return Content(f"Take the last usable line of {printable(user)}, too{number}")
