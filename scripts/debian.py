@@ -13,6 +13,8 @@ from scripts.running import SetupError, run, say
 
 SERVERS = {
     "ansible-inventory": "ansible-core",
+    "btrfs": "btrfs-progs",
+    "mkfs.btrfs": "btrfs-progs",
     "sshd": "openssh-server",
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
@@ -28,6 +30,7 @@ SERVERS = {
     "fish": "fish",
     "tcsh": "tcsh",
     "sudo": "sudo",
+    "systemd-nspawn": "systemd-container",
     "zsh": "zsh",
 }
 """Program that the tests start -> Debian package that brings it."""

@@ -142,6 +142,8 @@ class FakeSsh:
         self.writes: dict[str, KeyWrite | Exception] = {}
         self.changes: dict[str, NodeChange | Exception] = {}
         self.removals: dict[str, KeyRemoval | Exception] = {}
+        self.closed: list[tuple[str, ...]] = []
+        """Whose last line each removal might take."""
         self.proven_as: list[str | None] = []
         """The account of each proof."""
         self.passwords: dict[str, None | Exception] = {}
@@ -261,6 +263,7 @@ class FakeSsh:
     ) -> KeyRemoval:
         """One line removed."""
         self.calls.append(("remove_key", node.name))
+        self.closed.append(tuple(may_close))
         await asyncio.sleep(0)
         writes = () if dry_run else (KeyWrite(True, "removed", b"old\nnew\n", b"old\n"),)
         for write in writes:

@@ -179,7 +179,8 @@ COMMANDS: tuple[Command, ...] = (
         ("x",),
         "revoke_key",
         "Revoke key",
-        "Take a key off the selected nodes, a stranger's too, and prove that it opens nothing any more.",
+        "Take a key off the selected nodes, a stranger's too, and prove that it opens nothing any more. "
+        "Another account's last usable line goes only where you choose so.",
         pane="keys",
         danger=True,
         cli="keys revoke KEY --node NODE",

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from textual.widgets import Button
 
 from homelab_tui.demo.lab import DemoLab
 from tests.journeys.dashboards import Dashboard, dashboard
@@ -93,3 +94,33 @@ async def test_a_user_of_its_own_is_named_and_opened_by_a_chosen_key(
         await screen.until_dialog("ConfirmScreen")
         await screen.press("right", "enter")
         await until(lambda: "nothing was changed" in screen.toasts)  # the lab's sudo makes nobody on this machine
+
+
+@pytest.mark.parametrize(
+    ("pane", "key", "dialogs"),
+    [
+        ("keys", "x", ("PickScreen", "ConfirmScreen")),
+        ("jobs", "d", ("DeleteScreen",)),
+    ],
+)
+async def test_a_plan_that_is_longer_than_the_screen_scrolls_and_its_buttons_stay_in_sight(
+    lab: DemoLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pane: str, key: str, dialogs: tuple[str, ...]
+) -> None:
+    async with dashboard(lab, tmp_path, monkeypatch, size=(80, 24)) as screen:
+        await screen.press({"keys": "2", "jobs": "3"}[pane])
+        await until(lambda: len(screen.lab.store.state.my_keys) == 2 and len(screen.app.main.pane.table.rows) >= 8)
+        await screen.press("a", key)
+        for dialog in dialogs:
+            await screen.until_dialog(dialog)
+            if dialog == "PickScreen":
+                await screen.press("enter")
+        view = screen.app.screen.region
+        for button in screen.app.screen.query(Button):
+            assert button.region.height == 3
+            assert view.contains_region(button.region)
+        text = screen.app.screen.query_one(".text")
+        assert text.max_scroll_y > 0
+        await screen.press("pagedown", "pagedown", "pagedown", "down", "up")
+        assert text.scroll_y == text.max_scroll_y - 1
+        await screen.press("escape")
+        await until(lambda: not screen.dialog)

@@ -233,6 +233,32 @@ async def test_of_sixty_rows_that_changed_at_once_every_one_is_measured() -> Non
         assert lines(app.table)[0].index("AGE") > len("   node-1999  a much longer state")
 
 
+async def test_the_words_of_an_act_widen_a_column_only_until_it_ends() -> None:
+    def rows(*states: Cell) -> list[Row]:
+        return [Row(f"r{n}", (Cell(f"r{n}"), state, Cell("1"), Cell("z"))) for n, state in enumerate(states)]
+
+    def width() -> int:
+        return next(column.width for column in app.table._columns if column.column.key == "state")
+
+    ok, busy = Cell("ok"), Cell("◐ proving by a fresh login…", "busy")
+    async with shown(rows(ok, ok)) as (app, pilot):
+        narrow = width()
+        for states, wide in (
+            ((busy, busy), True),
+            ((ok, busy), True),
+            ((ok, Cell("◐ off…", "busy")), True),  # the words changed: nothing jumps
+            ((ok, ok), False),
+            ((ok, busy), True),
+            ((ok, ok, ok), False),  # in one step with a row that comes
+            ((ok, ok), False),
+            ((ok, Cell("a state that is long by itself")), True),
+            ((ok, ok), True),
+        ):
+            app.table.set_rows(rows(*states))
+            await pilot.pause()
+            assert (width() > narrow) is wide, states
+
+
 async def test_theme_colours_are_used_and_dropped_with_the_theme() -> None:
     rows = [node(1), node(2, "Down", "error"), node(3, "Old", "warning", dim=True)]
     async with shown(rows) as (app, pilot):

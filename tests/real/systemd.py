@@ -3,7 +3,8 @@
 Two programs that sudo finds first: `systemctl` knows one service, `ssh.service`, whose main process is the real sshd
 and whose reload is Debian's (`sshd -t`, then SIGHUP); `systemd-run` starts a timer that is nobody's child, outlives the
 session and is a unit that `systemctl stop` ends. They refuse every option that the real ones would not know, and every
-call is written down. Which options the real programs know, `test_hardening_by_systemd` asks the real ones.
+call is written down. Which options the real programs know, `test_hardening_by_systemd` asks the real ones, and
+`test_booted_debian` does the same to a node that systemd has booted.
 """
 
 _LOG = "/etc/ssh/systemd.log"
@@ -20,6 +21,7 @@ main_pid() {{ cat "$(sshd -T 2>/dev/null | sed -n 's/^pidfile //p')"; }}
 for unit in $units; do case $verb:$unit in
   is-active:ssh.service) kill -0 "$(main_pid)" || exit 3 ;;
   is-active:*) exit 3 ;;
+  is-failed:*) exit 1 ;;
   reload:ssh.service)
     [ ! -e /etc/ssh/no-reload ] || {{ echo "Job for ssh.service failed." >&2; exit 1; }}
     sshd -t || {{ echo "Job for ssh.service failed." >&2; exit 1; }}

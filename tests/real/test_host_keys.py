@@ -52,6 +52,11 @@ async def test_nothing_is_sent_to_a_server_whose_key_is_unknown(
     assert not (tmp_path / "none").exists()
 
 
+def run_in_a_shell(command: str) -> None:
+    """As a person does, who has copied it."""
+    subprocess.run(["sh", "-c", command], check=True, capture_output=True)
+
+
 @pytest.mark.parametrize("marker", ["", "@revoked "])
 async def test_a_changed_or_revoked_key_is_a_hard_stop_with_the_way_out(
     server: Sshd, account: Account, key: PublicKey, tmp_path: Path, marker: str
@@ -68,6 +73,7 @@ async def test_a_changed_or_revoked_key_is_a_hard_stop_with_the_way_out(
         assert caught.value.revoked == bool(marker)
         assert shown.fingerprint in str(caught.value)
         assert ("ssh-keygen -R '[127.0.0.1]:" in str(caught.value)) == (not marker)
+        assert (f"' -f {known}" in str(caught.value)) == (not marker)
     with pytest.raises(HostKeyChanged):
         await source.trust(server.node(account), shown.fingerprint)
     assert "userauth-request" not in server.log()[logged:]
@@ -75,6 +81,9 @@ async def test_a_changed_or_revoked_key_is_a_hard_stop_with_the_way_out(
     judged = await source.host_key(server.node(account))
     assert judged.state is (HostKeyState.REVOKED if marker else HostKeyState.CHANGED)
     assert judged.known_at == f"{known}:2"
+    if not marker:  # the way out, as it is told, is one
+        run_in_a_shell(judged.removal_command)
+        assert (await server.source(known).host_key(server.node(account))).state is HostKeyState.UNKNOWN
 
 
 async def test_the_key_type_that_is_known_is_the_one_that_is_asked_for(

@@ -68,6 +68,41 @@ async def test_a_command_that_the_server_forces_is_a_restricted_account_and_noth
         assert not (account.home / ".ssh").exists()
 
 
+_LIMITED = """#!/bin/sh
+case $2 in ls|pwd|echo) exec $2 ;; esac
+echo "lshell: forbidden char/command over SSH: \\"$2\\"" >&2
+echo "This incident has been reported." >&2
+exit 1
+"""
+
+
+@needs_root
+@pytest.mark.parametrize("with_sftp", [False, True])
+async def test_a_shell_that_knows_a_few_words_only_is_a_restricted_account_and_written_to_over_sftp_or_not_at_all(
+    key: PublicKey, with_sftp: bool
+) -> None:
+    """In the manner and words of lshell 0.11 (no package in Debian): tried with it by hand, the same came out."""
+    options = ("Subsystem sftp internal-sftp",) if with_sftp else ()
+    with running_sshd(*options) as limited:
+        shell = limited.base / "lshell"
+        shell.write_text(_LIMITED)
+        shell.chmod(0o755)
+        with throw_away_account(limited, shell=str(shell)) as account:
+            file = account.write(".ssh/authorized_keys", b"# mine\n")
+            source, node = limited.source(), limited.node(account)
+            if with_sftp:
+                write = await source.add_key(node, key)
+                assert "over SFTP, without a lock" in write.detail
+                assert (await source.prove(node, key)).proven
+            else:
+                with pytest.raises(
+                    SourceRefused, match=r"runs no commands: is it restricted\?.*forbidden char/command"
+                ):
+                    await source.add_key(node, key)
+                assert file.read_bytes() == b"# mine\n"
+            assert os.listdir(file.parent) == ["authorized_keys"]
+
+
 @pytest.fixture
 def with_password(server: Sshd) -> Iterator[Account]:
     with throw_away_account(server, password="correct horse") as account:

@@ -5,9 +5,10 @@
 
 TORTURES: dict[str, tuple[str, ...]] = {
     "1 read-only home": ("full_disks:a_read_only_home_is_named",),
-    "2 full disk": (
+    "2 full disk or quota": (
         "full_disks:a_full_disk_leaves_the_old_file_and_no_litter",
         "full_disks:a_full_disk_and_no_file_yet_makes_no_empty_file",
+        "full_disks:a_quota_that_is_used_up_on_a_disk_with_room_leaves_the_old_file_and_no_litter",
     ),
     "3 no final newline": ("sshd:every_other_byte_stays_and_both_keys_log_in",),
     "4 CRLF": ("sshd:every_other_byte_stays_and_both_keys_log_in",),
@@ -36,21 +37,28 @@ TORTURES: dict[str, tuple[str, ...]] = {
         "sshd:any_login_shell_and_a_noisy_start_file_are_no_obstacle",
         "sshd:a_forced_command_is_no_proof",
         "torture_cases:a_command_that_the_server_forces_is_a_restricted_account_and_nothing_is_written",
+        "torture_cases:a_shell_that_knows_a_few_words_only_is_a_restricted_account_and_written_to_over_sftp_or_not_at_all",
     ),
     "13 fish and tcsh": ("sshd:any_login_shell_and_a_noisy_start_file_are_no_obstacle",),
     "14 noise": (
         "sshd:any_login_shell_and_a_noisy_start_file_are_no_obstacle",
         "hostile_servers:nothing_that_a_server_says_reaches_the_terminal_as_it_is",
     ),
-    "15 expired account": ("torture_cases:an_expired_account_says_so_and_is_not_tried_again",),
+    "15 expired or locked account": (
+        "torture_cases:an_expired_account_says_so_and_is_not_tried_again",
+        "expired_passwords:a_push_says_that_the_password_has_expired_and_writes_nothing",
+        "logins:a_locked_account_takes_a_key_under_pam_and_none_without",
+    ),
     "16 too many keys in the agent": (
         "logins:an_agent_full_of_wrong_keys_does_not_use_up_the_tries",
         "logins:a_server_with_fewer_tries_is_told_apart_from_a_refusal",
     ),
-    "17 MaxStartups": (
+    "17 MaxStartups and PerSourcePenalties": (
         "links:a_server_that_is_too_busy_is_tried_three_times_and_named",
         "links:a_place_that_becomes_free_in_between_is_taken",
         "links:thirty_nodes_that_are_one_server_are_read_without_a_drop",
+        "refusals:a_server_that_bars_this_address_is_named_with_its_cure_and_left_in_peace",
+        "refusals:readings_of_a_closed_account_and_the_push_that_opens_it_are_refused_once",
     ),
     "18 MaxSessions 1, no forwarding": (
         "links:one_session_at_a_time_is_enough",

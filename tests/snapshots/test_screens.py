@@ -4,14 +4,16 @@
 """
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 from rich.text import Text
 from textual.pilot import Pilot
+from textual.screen import ModalScreen
 
 from homelab_tui.domain.key_blobs import fingerprint
 from homelab_tui.domain.keys import HostKey, HostKeyState
@@ -25,6 +27,7 @@ from homelab_tui.ui.screens.confirm import ConfirmScreen
 from homelab_tui.ui.screens.new_key import NewKeyScreen
 from homelab_tui.ui.screens.password import NewPasswordScreen, PasswordScreen
 from homelab_tui.ui.screens.pick import PickScreen
+from homelab_tui.ui.screens.revoke import RevokeScreen
 from homelab_tui.ui.screens.text import TextScreen
 from homelab_tui.ui.screens.trust import TrustScreen
 from scripts.frozen_lab import NOW, FrozenLab
@@ -46,16 +49,14 @@ def keys(*names: str) -> Steps:
     return press
 
 
-def opened(
-    make: Callable[
-        [], ConfirmScreen | PickScreen | PasswordScreen | NewPasswordScreen | NewKeyScreen | TrustScreen | TextScreen
-    ],
-) -> Steps:
-    """Open a dialog."""
+def opened(make: Callable[[], ModalScreen[Any]], *then: str) -> Steps:
+    """Open a dialog, then press."""
 
     async def show(app: HomelabApp, pilot: Pilot[int]) -> None:
         app.push_screen(make())
         await until(lambda: app.screen is not app.main)
+        await pilot.pause()
+        await pilot.press(*then)
 
     return show
 
@@ -82,6 +83,20 @@ TYPED = Plan(
     confirm_name="nuc01",
     danger=True,
 )
+
+
+def revocation(chosen: Collection[str]) -> Plan:
+    """A plan for many nodes: longer than the screen."""
+    return Plan(
+        "keys.revoke",
+        "Take old@desk off 12 nodes",
+        tuple(PlanStep(f"nuc{number:02}", ".ssh/authorized_keys line 1: present") for number in range(12)),
+        notes=("live sessions go on",),
+        warnings=tuple(f"{user} on nuc01 {'loses' if user in chosen else 'keeps'} it" for user in ("root", "[/boom]")),
+        danger=True,
+    )
+
+
 BLOB = ed25519_blob(9)
 MET = HostKey(HostKeyState.NEW_TYPE, "ssh-ed25519", fingerprint(BLOB), "192.168.10.139", blob=BLOB)
 CHANGED = replace(
@@ -113,6 +128,7 @@ SCREENS: dict[str, tuple[tuple[int, int], Steps]] = {
     "plan": (NARROW, opened(lambda: ConfirmScreen(PLAN))),
     "plan-refused": (NARROW, opened(lambda: ConfirmScreen(REFUSED))),
     "plan-typed": (NARROW, opened(lambda: ConfirmScreen(TYPED))),
+    "plan-revoke": (NARROW, opened(lambda: RevokeScreen(revocation, ("root", "[/boom]")), "2", "pagedown")),
     "pick": (NARROW, opened(lambda: PickScreen("Push which key?", PICK))),
     "password": (NARROW, opened(lambda: PasswordScreen(("rpi01", "rpi02")))),
     "trust": (NARROW, opened(lambda: TrustScreen(Node("rpi09", "192.168.10.139"), MET, ("bastion.home",)))),

@@ -6,8 +6,19 @@ from pathlib import Path
 import pytest
 
 from homelab_tui.domain.errors import SourceConflict, SourceRefused, UsageError
-from homelab_tui.domain.keys import AccountKeys, CellState, KeyCell, KeyRemoval, KeyWrite, Proof, ProofState, PublicKey
+from homelab_tui.domain.keys import (
+    AccountKeys,
+    CellState,
+    FoundAccount,
+    KeyCell,
+    KeyRemoval,
+    KeyWrite,
+    Proof,
+    ProofState,
+    PublicKey,
+)
 from homelab_tui.domain.nodes import Node
+from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import LabState
 from homelab_tui.domain.values import replace
 from homelab_tui.engine.activity import ActivityLog
@@ -207,3 +218,36 @@ async def test_a_key_that_was_also_roots_is_proven_refused_in_both_accounts(desk
     undone = await desk.changes.undo(NODE)
     assert undone.ok
     assert desk.ssh.called("restore_file") == ["nuc01", "nuc01"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "closed"),
+    [
+        ((KeyCell("SHA256:old", CellState.PRESENT, 1),), True),
+        ((KeyCell("SHA256:old", CellState.DUPLICATE, 1),), True),
+        ((KeyCell("SHA256:old", CellState.RESTRICTED, 1, "no-pty"),), True),
+        ((KeyCell("SHA256:old", CellState.PRESENT, 1), KeyCell("SHA256:b", CellState.EXPIRED, 2)), True),
+        ((KeyCell("SHA256:old", CellState.PRESENT, 1), KeyCell("SHA256:b", CellState.IGNORED, 2)), True),
+        ((KeyCell("SHA256:old", CellState.PRESENT, 1), KeyCell("SHA256:b", CellState.CA, 2)), True),
+        ((KeyCell("SHA256:old", CellState.PRESENT, 1), KeyCell("SHA256:b", CellState.RESTRICTED, 2, "from=x")), True),
+        ((KeyCell("SHA256:old", CellState.PRESENT, 1), KeyCell("SHA256:b", CellState.RESTRICTED, 2, "no-pty")), False),
+        ((KeyCell("SHA256:old", CellState.PRESENT, 1), KeyCell("SHA256:b", CellState.PRESENT, 2)), False),
+        ((KeyCell("SHA256:old", CellState.EXPIRED, 1),), False),  # it opens nothing: nothing is closed
+        ((KeyCell("SHA256:b", CellState.PRESENT, 1),), False),
+        ((), False),
+    ],
+)
+def test_the_plan_says_which_other_account_keeps_its_last_usable_line(
+    desk: Desk, cells: tuple[KeyCell, ...], closed: bool
+) -> None:
+    account = AccountKeys("kkato", "/home/kkato", others=(FoundAccount("root", "/root", cells),))
+    state = LabState(accounts=(("nuc01", Reading(value=account)),))
+    plan = desk.changes.plan_revoke(state, OLD, [NODE])
+    assert [("root on nuc01 keeps the key" in warning) for warning in plan.warnings] == [True] * closed
+    chosen = desk.changes.plan_revoke(state, OLD, [NODE], ("root",))
+    assert [("root on nuc01 loses its last usable line" in warning) for warning in chosen.warnings] == [True] * closed
+
+
+async def test_who_may_be_closed_is_told_to_the_node(desk: Desk) -> None:
+    await desk.changes.revoke(NODE, OLD, ("root",))
+    assert desk.ssh.closed == [("root",)]

@@ -476,3 +476,16 @@ def test_a_pill_says_why_and_when_it_is_tried_again() -> None:
     down: Reading[ClusterJobs] = Reading(problem="refused", next_try_at=START + timedelta(seconds=12))
     (pill,) = healths.pills(LabState(clusters=(("nuc", down),)), START)
     assert (pill.text, pill.style, pill.problem) == ("✖ k8s:nuc DOWN", "error", "refused; next try in 12s")
+
+
+@pytest.mark.parametrize(
+    ("results", "words"),
+    [
+        ((Result("rpi02", False, False, "rpi02: no way there"),), "rpi02: no way there"),
+        ((Result("rpi02", True, True, "added"),), "rpi02: added"),
+        ((Result("root@rpi02", False, False, "rpi02: no"),), "root@rpi02: rpi02: no"),
+        ((Result("a", True, True, "x"), Result("rpi02", False, False, "rpi02: no")), "1 of 2 pushed; rpi02: no"),
+    ],
+)
+def test_a_name_that_an_error_begins_with_is_not_said_twice(results: tuple[Result, ...], words: str) -> None:
+    assert plans.results_sentence("pushed", results) == words

@@ -13,7 +13,7 @@ from homelab_tui.domain.keys import KeyRecipe, PublicKey
 from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.operations import Result
 from homelab_tui.domain.secrets import Secret
-from homelab_tui.engine.key_changes import find_unknown
+from homelab_tui.engine.key_finds import find_unknown
 from homelab_tui.engine.lab import Lab
 from homelab_tui.engine.nodes import find_node
 
@@ -43,7 +43,7 @@ def revoke(options: argparse.Namespace) -> int:
         questions = await meet_hosts(lab, state, nodes, options)
         if questions:
             return unasked(questions, options)
-        plan = lab.key_changes.plan_revoke(lab.store.state, key, nodes)
+        plan = lab.key_changes.plan_revoke(lab.store.state, key, nodes, options.close)
         if options.dry_run and not plan.refusals:
             would = await asyncio.gather(*(lab.key_changes.preview_revoke(node, key, options.close) for node in nodes))
             return print_results(would, as_json=options.json, dry_run=True)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from homelab_tui.domain.authorized_keys import Line, parse_authorized_keys
 from homelab_tui.domain.key_blobs import fingerprint
+from homelab_tui.domain.keys import CellState, FoundAccount, KeyCell
 
 _CONDITIONAL = re.compile(r"(^|,)\s*(from|command)\s*=", re.IGNORECASE)
 
@@ -46,3 +47,18 @@ def lock_out(
     if old and not new:
         return "it is the last usable line of the account"
     return None
+
+
+def would_close(account: FoundAccount, fingerprint: str) -> bool:
+    """Whether an account, as it was read, loses its last usable line with this key.
+
+    It is what can be said before a node is asked again; the act itself is judged by the files, by `lock_out`.
+    """
+    usable = {cell.fingerprint for cell in account.cells if _lets_in(cell)}
+    return usable == {fingerprint}
+
+
+def _lets_in(cell: KeyCell) -> bool:
+    if cell.state is CellState.RESTRICTED:
+        return _CONDITIONAL.search(cell.options or "") is None
+    return cell.state in (CellState.PRESENT, CellState.DUPLICATE)

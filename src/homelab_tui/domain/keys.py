@@ -4,6 +4,7 @@ The formats have modules of their own: `authorized_keys` (parse and edit, byte f
 """
 
 import re
+import shlex
 from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
@@ -86,6 +87,12 @@ class HostKey(Frozen):
     blob: bytes = b""
     jump_host: str | None = None
     """Whose key it is, where that is a jump host on the way; None: the node's own."""
+
+    @property
+    def removal_command(self) -> str:
+        """What takes the known key out of its very file, to be run by a person who has compared the new one."""
+        file = (self.known_at or "").rpartition(":")[0]
+        return f"ssh-keygen -R {shlex.quote(self.host)}" + (f" -f {shlex.quote(file)}" if file else "")
 
 
 class FoundAccount(Frozen):

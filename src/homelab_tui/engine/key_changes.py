@@ -3,15 +3,15 @@
 from collections.abc import Collection, Sequence
 
 from homelab_tui.domain.errors import HomelabError, UsageError
-from homelab_tui.domain.keys import AccountKeys, CellState, KeyCell, KeyRemoval, Proof, ProofState, PublicKey
+from homelab_tui.domain.keys import AccountKeys, CellState, KeyRemoval, Proof, ProofState, PublicKey
 from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.operations import Plan, PlanStep, Result
 from homelab_tui.domain.state import LabState
 from homelab_tui.domain.values import replace
+from homelab_tui.engine.key_finds import cells_of, closed_accounts, owner_of, standing
 from homelab_tui.engine.key_steps import KeySteps, failed
 from homelab_tui.engine.operations import Progress, Work
 from homelab_tui.engine.pre_images import PreImageRecord, in_words
-from homelab_tui.engine.store import reading_of
 
 _GUARDED = (
     "refused on a node where it is the key that the session came in with, or the last usable line; "
@@ -85,9 +85,11 @@ class KeyChanges:
 
     # Revoke
 
-    def plan_revoke(self, state: LabState, key: PublicKey, nodes: Sequence[Node]) -> Plan:
+    def plan_revoke(
+        self, state: LabState, key: PublicKey, nodes: Sequence[Node], may_close: Collection[str] = ()
+    ) -> Plan:
         """What taking a key off these nodes will do, as far as is known without asking them again. Pure."""
-        steps = [PlanStep(node.account, _standing(state, node, key)) for node in nodes]
+        steps = [PlanStep(node.account, standing(state, node, key)) for node in nodes]
         return Plan(
             kind="keys.revoke",
             title=f"Take {key.comment or key.fingerprint} off {_where(nodes)}",
@@ -99,6 +101,10 @@ class KeyChanges:
                 "live sessions go on",
                 _GUARDED,
                 _proof_note(key, "proven by a fresh login with it that is refused"),
+            ),
+            warnings=tuple(
+                _closing(user, names, chosen=user in may_close)
+                for user, names in closed_accounts(state, key, nodes).items()
             ),
             refusals=self._steps.refusals(),
             danger=True,
@@ -176,7 +182,7 @@ class KeyChanges:
         return Plan(
             kind="keys.rotate",
             title=f"Replace {old.comment or old.fingerprint} by {new.comment or new.fingerprint} on {_where(nodes)}",
-            steps=tuple(PlanStep(node.account, _standing(state, node, old)) for node in nodes),
+            steps=tuple(PlanStep(node.account, standing(state, node, old)) for node in nodes),
             notes=(
                 f"old: {old.type} {old.fingerprint}",
                 f"new: {new.type} {new.fingerprint}",
@@ -229,13 +235,11 @@ class KeyChanges:
         return await self._steps.operations.run(kind, target, "connecting…", work, must_finish=True)
 
 
-def find_unknown(state: LabState, text: str) -> PublicKey | None:
-    """A key that is not mine, by its fingerprint, as far as accounts were read; its private half is not here."""
-    for _, reading in state.accounts:
-        for cell in reading.value.all_cells if reading.value else ():
-            if cell.fingerprint == text:
-                return PublicKey(cell.type, b"", cell.comment, fingerprint=cell.fingerprint)
-    return None
+def _closing(user: str, names: Sequence[str], *, chosen: bool) -> str:
+    where = f"{user} on {', '.join(names)}"
+    if chosen:
+        return f"{where} loses its last usable line: no key opens it after that"
+    return f"{where} keeps the key: it is the last usable line of that account"
 
 
 def _accounts(node: Node, removal: KeyRemoval) -> list[Node]:
@@ -244,42 +248,15 @@ def _accounts(node: Node, removal: KeyRemoval) -> list[Node]:
     return [node if name is None else replace(node, user=name, other_account=True) for name in names]
 
 
-def owner_of(file: str) -> str | None:
-    """The other account whose file it is (`~root/.ssh/authorized_keys`); None for the session's own."""
-    return file[1:].partition("/")[0] if file.startswith("~") else None
-
-
-def _cells(account: AccountKeys, key: PublicKey) -> list[KeyCell]:
-    return [cell for cell in account.cells if cell.fingerprint == key.fingerprint]
-
-
 def _unfit_for_rotation(node: Node, account: AccountKeys, old: PublicKey) -> Result | None:
     """Why an account has nothing to rotate; None when it has."""
-    cells = [cell for cell in _cells(account, old) if cell.state is not CellState.CA]
+    cells = [cell for cell in cells_of(account, old) if cell.state is not CellState.CA]
     if not cells:
         return Result(node.account, ok=True, changed=False, detail="the old key is not there: nothing to rotate")
     if cells[0].options:
         detail = f"the old key is there with options ({cells[0].options}), which a plain new line would lift"
         return Result(node.account, ok=False, changed=False, detail=detail)
     return None
-
-
-def _standing(state: LabState, node: Node, key: PublicKey) -> str:
-    account = reading_of(state.accounts, node.account).value
-    if account is None:
-        return "not read yet"
-    elsewhere = [
-        f"{other.account}: {cell.file} line {cell.line}"
-        for other in account.others
-        for cell in other.cells
-        if cell.fingerprint == key.fingerprint
-    ]
-    cells = _cells(account, key)
-    if not cells:
-        return ", ".join(elsewhere) or "not there"
-    cell = cells[0]
-    own = " (this is the key that homelab logs in with)" if account.login_fingerprint == key.fingerprint else ""
-    return ", ".join((f"{cell.file} line {cell.line}: {cell.state.value}{own}", *elsewhere))
 
 
 def _refusal_proven(proof: Proof) -> bool | None:

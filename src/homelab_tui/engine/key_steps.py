@@ -109,7 +109,7 @@ def changed_host_key(node: Node, host_key: HostKey) -> str:
     return (
         f"{node.name}: HOST KEY CHANGED: {host_key.key_type} is now {host_key.fingerprint}, "
         f"{host_key.known_at or 'known_hosts'} says {host_key.known_fingerprint}. Nothing was sent. "
-        f"If you reinstalled it, run: ssh-keygen -R '{host_key.host}'"
+        f"If you reinstalled it, run: {host_key.removal_command}"
     )
 
 

@@ -237,7 +237,8 @@ def _expectation(key: PublicKey, account: AccountKeys | None, host_key: HostKey 
         return f"not read yet{known}"
     cells = [cell for cell in account.cells if cell.fingerprint == key.fingerprint]
     if not cells:
-        return f"one line is added ({len(account.cells)} keys there now)"
+        count = len(account.cells)
+        return f"one line is added ({count} {'key' if count == 1 else 'keys'} there now)"
     if any(cell.state is CellState.PRESENT for cell in cells):
         return "already there: proven only"
     return f"there, but {cells[0].state.value} ({cells[0].options or 'see its line'}): left as it is"

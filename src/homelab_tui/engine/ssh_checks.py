@@ -90,7 +90,7 @@ def _host_key(subject: str, node: Node, key: HostKey) -> Check:
         return failed(subject, "host key", f"{shown} is not known here, so nothing was sent", trust)
     known = f" ({key.known_at} knows {key.known_fingerprint})" if key.known_at and key.known_fingerprint else ""
     detail = f"{shown} is {key.state.value}{known}: another machine, or one that was set up anew"
-    fix = f"find out which; only then remove the old one: ssh-keygen -R {key.host}"
+    fix = f"find out which; only then remove the old one: {key.removal_command}"
     return failed(subject, "host key", detail, fix if key.state is HostKeyState.CHANGED else "do not log in there")
 
 

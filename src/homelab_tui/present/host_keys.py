@@ -75,11 +75,5 @@ def hard_stop(node: Node, key: HostKey) -> str:
         f"  ssh-keygen -lf /etc/ssh/ssh_host_{_file(key.key_type)}_key.pub\n\n"
         "Only when that shows the new one, take the old one out yourself, and\n"
         "meet it anew (t):\n\n"
-        f"  ssh-keygen -R '{key.host}'{_in_file(key)}"
+        f"  {key.removal_command}"
     )
-
-
-def _in_file(key: HostKey) -> str:
-    """`-f FILE` for a known_hosts that is not ssh's own."""
-    file = (key.known_at or "").rpartition(":")[0]
-    return f" -f {file}" if file and not file.endswith("/.ssh/known_hosts") else ""

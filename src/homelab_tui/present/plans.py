@@ -37,6 +37,12 @@ def results_sentence(verb: str, results: tuple[Result, ...]) -> str:
     failed = [result for result in results if not result.ok]
     done = len(results) - len(failed)
     if not failed:
-        return f"{done} {verb}" if len(results) != 1 else f"{results[0].target}: {results[0].detail}"
-    first = f"{failed[0].target}: {failed[0].detail}"
+        return f"{done} {verb}" if len(results) != 1 else _told(results[0])
+    first = _told(failed[0])
     return first if len(results) == 1 else f"{done} of {len(results)} {verb}; {first}"
+
+
+def _told(result: Result) -> str:
+    """An error of a source begins with the name of its node already."""
+    begins = result.detail.startswith(f"{result.target}: ")
+    return result.detail if begins else f"{result.target}: {result.detail}"

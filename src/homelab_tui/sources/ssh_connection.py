@@ -22,7 +22,9 @@ from homelab_tui.domain.errors import (
 from homelab_tui.domain.key_blobs import blob_type
 from homelab_tui.domain.keys import HostKey, HostKeyState
 from homelab_tui.sources.known_hosts_files import KnownHostsFiles, judge_host_key, preferred_types
+from homelab_tui.sources.ssh_greetings import OverheardLink
 from homelab_tui.sources.ssh_limits import MAX_CONNECT_TRIES, Deadline, Limits
+from homelab_tui.sources.ssh_refusals import Barred, Refusals
 from homelab_tui.sources.ssh_routes import Hop, Route, printable
 from homelab_tui.sources.ssh_threads import Scope
 from homelab_tui.sources.ssh_tunnels import Tunnel
@@ -46,6 +48,10 @@ class Arrival:
         self.hop = hop
         self.transport = transport
         self.host_key = host_key
+        self.was_tried = False
+        """Whether a key or a password was offered."""
+        self.was_opened = False
+        """Whether somebody was logged in."""
 
     @property
     def where(self) -> str:
@@ -69,7 +75,7 @@ class Arrival:
             )
         is_revoked = key.state is HostKeyState.REVOKED
         what = f"is marked @revoked in {key.known_at}" if is_revoked else f"is not the one in {key.known_at}"
-        cure = "" if is_revoked else f"; if it was reinstalled: ssh-keygen -R '{key.host}'"
+        cure = "" if is_revoked else f"; if it was reinstalled: {key.removal_command}"
         raise HostKeyChanged(
             f"{self.where}: THE HOST KEY {shown} {what}. Nothing was sent{cure}",
             key_type=key.key_type,
@@ -85,13 +91,17 @@ LogIn = Callable[[Arrival], None]
 class Dialer:
     """Opens what one piece of work needs, and closes all of it."""
 
-    def __init__(self, route: Route, limits: Limits, scope: Scope, known_hosts: KnownHostsFiles) -> None:
+    def __init__(
+        self, route: Route, limits: Limits, scope: Scope, known_hosts: KnownHostsFiles, refusals: Refusals
+    ) -> None:
         self._known_hosts = known_hosts
+        self._refusals = refusals
         self._route = route
         self._limits = limits
         self._scope = scope
         self._sockets: list[socket.socket] = []
         self._transports: list[paramiko.Transport] = []
+        self._arrivals: list[Arrival] = []
 
     def reach(self) -> None:
         """Opens the first hop's TCP port and no more. Raises as `approach` does."""
@@ -105,7 +115,7 @@ class Dialer:
         for attempt in range(1, MAX_CONNECT_TRIES):
             try:
                 return self._approach_once(log_in)
-            except HungUp:
+            except (HungUp, Barred):
                 self.close()
                 self._scope.wait(attempt * random.uniform(0.15, 0.45))  # noqa: S311 - jitter, not a secret
         return self._approach_once(log_in)
@@ -125,6 +135,11 @@ class Dialer:
         last, so that no transport's thread finds its file number in other hands."""
         sockets, self._sockets = self._sockets, []
         transports, self._transports = self._transports, []
+        arrivals, self._arrivals = self._arrivals, []
+        for arrival in arrivals:
+            if not arrival.was_opened:
+                version = arrival.transport.remote_version
+                self._refusals.left_unopened(arrival.hop, version, tried=arrival.was_tried)
         for wire in sockets:
             _shut(wire)
         for transport in transports:
@@ -143,6 +158,7 @@ class Dialer:
                 log_in(arrival)
                 link = self._open_tunnel(arrival, hop)
             arrival = self._shake_hands(hop, link)
+            self._arrivals.append(arrival)
             if arrival.host_key.state is not HostKeyState.TRUSTED:
                 return arrival
         if arrival is None:
@@ -203,9 +219,9 @@ class Dialer:
         import paramiko  # heavy: nothing may import it before the first paint
 
         silence_paramiko()
-        where = self._route.words(hop)
-        with self._explained(where, hop):
-            transport = paramiko.Transport(link)  # type: ignore[arg-type]
+        where, overheard = self._route.words(hop), OverheardLink(link)
+        with self._explained(where, hop, overheard):
+            transport = paramiko.Transport(overheard)  # type: ignore[arg-type]
         self._transports.append(transport)
         # Only start_client() may run out of time: paramiko tells its own time-outs and a lost link apart by no word.
         transport.banner_timeout = transport.handshake_timeout = 10 * self._limits.connect_s
@@ -215,7 +231,7 @@ class Dialer:
         wanted = [name for kind in preferred_types(hop, entries) for name in _ALGORITHMS.get(kind, (kind,))]
         first = [name for name in wanted if name in options.key_types]
         options.key_types = tuple(first) + tuple(name for name in options.key_types if name not in first)
-        with self._explained(where, hop):
+        with self._explained(where, hop, overheard):
             transport.start_client(timeout=self._limits.connect_s)
             if not transport.initial_kex_done:
                 stage = "key exchange" if transport.remote_version else "greeting"
@@ -224,7 +240,7 @@ class Dialer:
         return Arrival(self._route, hop, transport, judge_host_key(hop, entries, blob_type(blob), blob))
 
     @contextlib.contextmanager
-    def _explained(self, where: str, hop: Hop) -> Iterator[None]:
+    def _explained(self, where: str, hop: Hop, overheard: OverheardLink) -> Iterator[None]:
         """Maps whatever paramiko raises during the greeting and the key exchange."""
         import paramiko  # heavy: nothing may import it before the first paint
 
@@ -238,21 +254,32 @@ class Dialer:
             ) from error
         except (paramiko.SSHException, EOFError, OSError) as error:
             self._scope.check()
-            raise self._greeting_error(str(error), where, hop) from error
+            raise _greeting_error(str(error), f"{where}: ", hop, overheard.said) from error
         except Exception as error:
             # A peer that talks nonsense brings paramiko to raise nearly anything, from struct.error to IndexError.
             raise SourceGarbled(f"{where}: what answers on port {hop.port} does not speak proper SSH") from error
 
-    def _greeting_error(self, text: str, where: str, hop: Hop) -> SourceError:
-        if "Error reading SSH protocol banner" in text:
-            if "codec" in text:
-                return SourceGarbled(f"{where}: what answers on port {hop.port} is not an SSH server")
-            return HungUp(f"{where}: hung up before its greeting (port {hop.port}): too many logins at once, or barred")
-        if "Indecipherable protocol" in text or "Incompatible version" in text:
-            return SourceGarbled(f"{where}: what answers on port {hop.port} is not an SSH server")
-        if any(word in text for word in ("Mismatched MAC", "Invalid packet", "Bad", "Expecting packet", "Signature")):
-            return SourceGarbled(f"{where}: the key exchange was garbled ({printable(text)})")
-        return SourceUnreachable(f"{where}: the connection was lost during the key exchange (port {hop.port})")
+
+def _greeting_error(text: str, where: str, hop: Hop, said: str) -> SourceError:
+    """`said`: what the server said before its greeting."""
+    port = f"(port {hop.port})"
+    if "Error reading SSH protocol banner" in text:
+        if "codec" in text:
+            return SourceGarbled(f"{where}what answers on port {hop.port} is not an SSH server")
+        if "Not allowed at this time" in said:
+            return Barred(
+                f"{where}its sshd takes no connection from here just now {port}: too many logins at once, or failed "
+                "ones (PerSourcePenalties). Wait 15 s to 10 min, or exempt this address there "
+                "(PerSourcePenaltyExemptList)",
+                hop,
+            )
+        why = "too many logins at once (MaxStartups)" if "MaxStartups" in said else "too many logins at once, or barred"
+        return HungUp(f"{where}hung up before its greeting {port}: {why}")
+    if "Indecipherable protocol" in text or "Incompatible version" in text:
+        return SourceGarbled(f"{where}what answers on port {hop.port} is not an SSH server")
+    if any(word in text for word in ("Mismatched MAC", "Invalid packet", "Bad", "Expecting packet", "Signature")):
+        return SourceGarbled(f"{where}the key exchange was garbled ({printable(text)})")
+    return SourceUnreachable(f"{where}the connection was lost during the key exchange {port}")
 
 
 def silence_paramiko() -> None:

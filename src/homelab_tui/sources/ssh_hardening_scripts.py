@@ -13,12 +13,17 @@ PubkeyAuthentication yes
 """
 _ROLLBACK = "/etc/ssh/.homelab-rollback"
 
+# An sshd that a socket of systemd's starts (Ubuntu) may not bind its address itself: it dies of a reload, and would
+# come back only with the next connection. A restart keeps the sessions too (KillMode=process). Whatever is broken in
+# the files ends an sshd that reads them anew (Debian's unit looks first, RHEL's does not): so never without `sshd -t`.
 _RELOAD = r"""
 reload() {
   if [ -d /run/systemd/system ] && command -v systemctl >/dev/null 2>&1; then
     for unit in ssh sshd; do
       if systemctl -q is-active "$unit.service"; then
-        systemctl reload "$unit.service" || systemctl try-restart "$unit.service"
+        sshd -t 2>/dev/null || return 1
+        systemctl -q is-active "$unit.socket" || ! systemctl reload "$unit.service" || return 0
+        systemctl try-restart "$unit.service"
         return
       fi
     done
@@ -38,7 +43,13 @@ if [ -e "$r.before" ]; then mv -f -- "$r.before" "$f"; else rm -f -- "$f"; fi
 sync
 @RELOAD
 # Not reloaded by us: what else waits in those files for a reload must not come into force now.
-if [ -e "$r.reloaded" ]; then reload; fi
+if [ -e "$r.reloaded" ]; then
+  reload
+  # One that did not survive what is taken back now, or that systemd has tried to start too often.
+  for unit in ssh.socket ssh.service sshd.socket sshd.service; do
+    if systemctl -q is-failed "$unit" 2>/dev/null; then systemctl reset-failed "$unit"; systemctl start "$unit"; fi
+  done
+fi
 rm -f -- "$r.running" "$r.reloaded"
 """
 
@@ -90,10 +101,12 @@ _DISARM = r"""
 f=@F; r=@R
 mv -- "$r" "$r.done" 2>/dev/null || { say GONE; exit 1; }
 rm -f -- "$r.done" "$r.before" "$r.reloaded"
-[ -d /run/systemd/system ] && systemctl stop homelab-rollback-@TOKEN.timer >/dev/null 2>&1
+@STOP_TIMER
 [ -e "$f" ] || { say GONE; exit 1; }
 say DISARMED
 """
+
+_STOP_TIMER = "[ -d /run/systemd/system ] && systemctl stop homelab-rollback-@TOKEN.timer >/dev/null 2>&1"
 
 _UNDO = r"""
 f=@F
@@ -140,7 +153,7 @@ class HardeningScripts:
 
     def roll_back(self) -> str:
         """Does at once what the timer would do."""
-        return self._filled("sh @R; sleep 1; [ -e @R ] && { say WRITE; exit 1; }; say ROLLED")
+        return self._filled("sh @R; sleep 1; [ -e @R ] && { say WRITE; exit 1; }\n@STOP_TIMER\nsay ROLLED")
 
     def undo(self) -> str:
         """Takes the drop-in away, if it is ours."""
@@ -149,6 +162,7 @@ class HardeningScripts:
     def _filled(self, script: str) -> str:
         words = {
             "@RELOAD": _RELOAD,
+            "@STOP_TIMER": _STOP_TIMER,
             "@SECONDS": str(self._rollback_s),
             "@TOKEN": self._token,
             "@R": f"{_ROLLBACK}.{self._token}",

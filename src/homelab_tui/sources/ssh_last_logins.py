@@ -64,7 +64,10 @@ def read_last_logins(session: Session, fingerprints: Sequence[str]) -> KeyLogins
     if not can_be_root(reading):
         raise SourceRefused(f"{session.where}: the log of its logins needs sudo without a password")
     script = _SCRIPT.replace("@KEYS", " ".join(wanted)).replace("@SECONDS", str(_SCAN_S))
-    words = run_as_root(session, reading, script)
+    try:
+        words = run_as_root(session, reading, script)
+    except SourceRefused as error:
+        raise SourceRefused(f"{session.where}: the log of its logins is not for the account to read by sudo") from error
     if words[-1] != ("END", "yes"):
         raise SourceRefused(f"{session.where}: it keeps no log of logins (no journal, auth.log, secure or logread)")
     zone = timezone(reading.utc_offset)

@@ -131,6 +131,7 @@ def log_in(arrival: Arrival, signers: Iterable[Signer], password: Secret | None 
     """
     methods = ask_methods(arrival)
     if arrival.transport.is_authenticated():
+        arrival.was_opened = True
         return LoggedIn(None, methods)
     hints: list[str] = []
     tried = 0
@@ -158,6 +159,7 @@ def offer_key(arrival: Arrival, key: "paramiko.PKey") -> bool:
     """Whether the server takes this key. Raises CredentialsNeeded when it takes it, but wants more."""
     import paramiko  # heavy: nothing may import it before the first paint
 
+    arrival.was_tried = True
     try:
         more = arrival.transport.auth_publickey(arrival.hop.user, key)
     except paramiko.BadAuthenticationType as error:
@@ -178,6 +180,7 @@ def offer_key(arrival: Arrival, key: "paramiko.PKey") -> bool:
             f"{arrival.where}: the key is accepted, but the server wants {' and '.join(map(printable, more))} too",
             password_possible=bool(PASSWORD_METHODS.intersection(more)),
         )
+    arrival.was_opened = True
     return True
 
 
@@ -186,6 +189,7 @@ def _send_password(arrival: Arrival, methods: tuple[str, ...], password: Secret)
 
     user, transport = arrival.hop.user, arrival.transport
     prompts = _OnePrompt(password)
+    arrival.was_tried = True
     try:
         if "password" in methods:
             # Without fallback: paramiko's own would give the password to any single prompt, a one-time code's too.
@@ -205,6 +209,7 @@ def _send_password(arrival: Arrival, methods: tuple[str, ...], password: Secret)
             f"{arrival.where}: the password is accepted, but the server wants {' and '.join(map(printable, more))} too",
             password_possible=False,
         )
+    arrival.was_opened = True
 
 
 class _OnePrompt:

@@ -1,11 +1,13 @@
 """Sessions on nodes for asyncio: who may connect when, and a blocking body that runs while one is open."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from homelab_tui.config.model import KeysConfig, SshConfig
+from homelab_tui.domain.errors import CredentialsNeeded
 from homelab_tui.domain.keys import PublicKey
 from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.secrets import Secret
@@ -16,10 +18,12 @@ from homelab_tui.sources.ssh_account_memory import AccountMemory
 from homelab_tui.sources.ssh_commands import Output, run_command, running_command
 from homelab_tui.sources.ssh_connection import Arrival, Dialer, LogIn
 from homelab_tui.sources.ssh_doors import Door, Doors
+from homelab_tui.sources.ssh_gates import Gates
 from homelab_tui.sources.ssh_limits import Limits
 from homelab_tui.sources.ssh_login import LoggedIn, Signer, Unheard, log_in, signer_of, signers_for
 from homelab_tui.sources.ssh_new_passwords import change_password
-from homelab_tui.sources.ssh_routes import Hop, Route, Routes
+from homelab_tui.sources.ssh_refusals import Barred, Refusals, account_of
+from homelab_tui.sources.ssh_routes import Route, Routes
 from homelab_tui.sources.ssh_sftp import opened_sftp
 from homelab_tui.sources.ssh_threads import Scope, WireThreads
 
@@ -30,8 +34,6 @@ T = TypeVar("T")
 
 LOCAL_TIMEOUT_S = 5.0
 """For key files and the agent on this machine."""
-MAX_PER_JUMP_HOST = 4
-"""Connections through one jump host at a time: sshd's MaxStartups begins to drop at 10, and others use it too."""
 
 
 class Dial(Frozen):
@@ -39,10 +41,11 @@ class Dial(Frozen):
 
     limits: Limits
     known_hosts: KnownHostsFiles
+    refusals: Refusals
 
     def on(self, route: Route, scope: Scope) -> Dialer:
         """Opens connections on one way, for one piece of work."""
-        return Dialer(route, self.limits, scope, self.known_hosts)
+        return Dialer(route, self.limits, scope, self.known_hosts, self.refusals)
 
 
 class Session:
@@ -140,22 +143,26 @@ class Sessions:
         self._loaded = LoadedKeys()
         self._limits = Limits.of(ssh)
         self.known_hosts = KnownHostsFiles()
-        self._dial = Dial(self._limits, self.known_hosts)
+        self._refusals = Refusals()
+        self._dial = Dial(self._limits, self.known_hosts, self._refusals)
         self._routes = Routes(ssh)
         self._threads = WireThreads(ssh.max_parallel, "homelab-ssh")
         self._known_routes: dict[Node, Route] = {}
         self._doors = Doors()
-        self._gates: dict[tuple[str, int], asyncio.Semaphore] = {}
+        self._first_logins: dict[tuple[str, int, str], threading.Lock] = {}
+        self._gates = Gates()
         self._last_key: dict[tuple[str, int, str], str] = {}
         self._memories: dict[tuple[str, int, str], AccountMemory] = {}
 
     def use_keys(self, keys: KeysConfig) -> None:
         """From now on these are my keys: one was made."""
         self._keys = keys
+        self._refusals.forget()
 
     def forget(self) -> None:
         """What earlier readings told of the accounts."""
         self._memories = {}
+        self._refusals.forget()
 
     async def in_thread(self, work: Callable[[Scope], T], *, deadline_s: float, late: str) -> T:
         """Blocking work that needs no node."""
@@ -229,8 +236,16 @@ class Sessions:
 
         deadline_s = self._limits.overall_s(commands) * len(route.hops)
         late = f"{node.name}: gave up after {deadline_s:g} s"
-        async with self._turn(route):
-            return await self._threads.run(body, deadline_s=deadline_s, late=late)
+        async with self._gates.turn(route):
+            self._refusals.demand_not_barred(route.hops)
+            for hop in route.hops[:-1]:
+                self._refusals.demand_not_closed(hop)
+            await asyncio.sleep(self._refusals.pause_s(route.hops))
+            try:
+                return await self._threads.run(body, deadline_s=deadline_s, late=late)
+            except Barred as error:
+                self._refusals.barred(error)
+                raise
 
     async def with_session(
         self,
@@ -249,9 +264,12 @@ class Sessions:
         def body(arrival: Arrival, scope: Scope) -> T:
             arrival.demand_trust()
             login = self._log_in(arrival, password) if only is None else log_in(arrival, (only,))
-            memory = self._memories.setdefault(_account(arrival.hop), AccountMemory())
+            self._refusals.opened(arrival.hop)
+            memory = self._memories.setdefault(account_of(arrival.hop), AccountMemory())
             return work(Session(arrival, login, self._dial, scope, self._pass, memory))
 
+        if password is None and only is None:
+            self._refusals.demand_not_closed((await self._route(node)).target)
         return await self.at_door(node, body, commands=commands, enter=True)
 
     async def change_password(self, node: Node, old: Secret, new: Secret) -> None:
@@ -266,6 +284,7 @@ class Sessions:
 
     def session(self, arrival: Arrival, login: LoggedIn, scope: Scope) -> Session:
         """A session on a connection that was logged in by other means (a proof)."""
+        self._refusals.opened(arrival.hop)
         return Session(arrival, login, self._dial, scope)
 
     async def close(self) -> None:
@@ -274,14 +293,29 @@ class Sessions:
         await self._threads.close()
 
     def _pass(self, arrival: Arrival) -> None:
-        """Logs in at a jump host. The password is never for it."""
-        self._log_in(arrival, None)
+        """Logs in at a jump host. The password is never for it.
+
+        Until somebody came through, one after the other: where no key opens it, one try is enough for all.
+        """
+        account = account_of(arrival.hop)
+        if account in self._last_key:
+            self._log_in(arrival, None)
+            return
+        with self._first_logins.setdefault(account, threading.Lock()):
+            self._log_in(arrival, None)
 
     def _log_in(self, arrival: Arrival, password: Secret | None) -> LoggedIn:
         hop = arrival.hop
-        account = _account(hop)
+        account = account_of(hop)
+        if password is None:
+            self._refusals.demand_not_closed(hop)
         signers = signers_for(hop, self._keys, self._loaded.load, self._last_key.get(account))
-        login = log_in(arrival, signers, password)
+        try:
+            login = log_in(arrival, signers, password)
+        except CredentialsNeeded as error:
+            if password is None:
+                self._refusals.closed(hop, error)
+            raise
         if login.fingerprint is not None:
             self._last_key[account] = login.fingerprint
         return login
@@ -293,23 +327,3 @@ class Sessions:
             known = await self._threads.run(lambda _: self._routes.route(node), deadline_s=20.0, late=late)
             self._known_routes[node] = known
         return known
-
-    @asynccontextmanager
-    async def _turn(self, route: Route) -> AsyncIterator[None]:
-        """Waits for this node's turn, then for a place at each jump host. The order keeps two from waiting in a ring:
-        a node's own gate is held by one connection only, and that one alone goes on to the jump hosts."""
-        async with AsyncExitStack() as gates:
-            await gates.enter_async_context(self._gate(route.target, 1))
-            for hop in route.hops[:-1]:
-                await gates.enter_async_context(self._gate(hop, MAX_PER_JUMP_HOST))
-            yield
-
-    def _gate(self, hop: Hop, places: int) -> asyncio.Semaphore:
-        key = (hop.host.lower(), hop.port) if places == 1 else (f"via {hop.host.lower()}", hop.port)
-        if key not in self._gates:
-            self._gates[key] = asyncio.Semaphore(places)
-        return self._gates[key]
-
-
-def _account(hop: Hop) -> tuple[str, int, str]:
-    return hop.host, hop.port, hop.user

@@ -81,6 +81,11 @@ say DONE "$made $changed"
 """
 _REMOVE = r"""
 u=@U; f=@F; changed=no; kept=
+# After the last session (our proof was one) the user's own systemd stays for another ten seconds.
+end_manager() {
+  [ -d /run/systemd/system ] && [ "$(loginctl show-user "$u" -p State --value 2>/dev/null)" = closing ] &&
+    systemctl stop "user@$(id -u "$u").service" >/dev/null 2>&1
+}
 if [ -e "$f" ]; then
   grep -q '^# written by homelab' "$f" || { say FOREIGN; exit 1; }
   rm -f -- "$f" || { say WRITE; exit 1; }
@@ -94,7 +99,7 @@ if [ "$(printf %s "$entry" | cut -d: -f5 | cut -d, -f1)" = '@GECOS' ]; then
   r=-r; [ -z "$own" ] || { r=; kept=$home; }
   for try in 1 2 3 4 5 6; do
     why=$(userdel $r "$u" 2>&1) && break
-    case $why in *"try again"*|*"currently used"*) sleep 1 ;; *) try=6 ;; esac
+    case $why in *"currently used"*) end_manager; sleep 1 ;; *"try again"*) sleep 1 ;; *) try=6 ;; esac
     [ "$try" != 6 ] || { say USERDEL "$(printf %s "$why" | tr '\n' ' ')"; exit 1; }
   done
   changed=yes

@@ -94,6 +94,11 @@ def widest(rows: Sequence[Row], index: int) -> int:
     return max(map(len if plain else cell_width, texts), default=0)
 
 
+def is_busy(row: Row) -> bool:
+    """Whether it says what is being done to it (a running Job is busy too, but that is what it is)."""
+    return any(cell.style == "busy" and cell.text.startswith("◐") for cell in row.cells)
+
+
 def content_width(columns: Sequence[FittedColumn]) -> int:
     """Terminal cells that a whole line takes, the marks included."""
     return MARK_WIDTH + sum(column.width for column in columns) + GAP * max(0, len(columns) - 1)

@@ -22,6 +22,7 @@ from homelab_tui.ui.table_lines import (
     LineState,
     content_width,
     header_strip,
+    is_busy,
     note_strip,
     placeholder_strips,
     row_strip,
@@ -58,6 +59,7 @@ class TableView(ScrollView, can_focus=True):
         self._empty_text = empty_text
         self._refit_due = False
         self._bars_timer: Timer | None = None
+        self._busy: set[str] = set()  # keys of rows that say what is being done to them
         self._known_rows = 0  # visible ones, before the size changed
         self._style_cache: dict[str, Style] = {}
         self._line_cache: LRUCache[tuple[str, bool, bool, bool], tuple[Row, Strip]] = LRUCache(512)
@@ -84,7 +86,10 @@ class TableView(ScrollView, can_focus=True):
         self.announce()
 
     def measure(self, before: Sequence[Row]) -> None:
-        """Takes the widths of rows that differ from those before it; columns only grow while there are rows."""
+        """Takes the widths of rows that differ from those before it; columns only grow while there are rows.
+
+        But for the words of what was being done to a row: where that has ended, all columns are fitted afresh.
+        """
         rows = self._model.rows
         if not before:
             self._wanted = [0] * len(self._all_columns)
@@ -93,10 +98,20 @@ class TableView(ScrollView, can_focus=True):
         else:
             found = difference(before, rows)
             rows = rows if found is None else found[1]
-        sample = rows[:: len(rows) // _SAMPLE + 1]
+        if self._has_act_ended(_sample(rows)):
+            self._wanted = [0] * len(self._all_columns)
+            rows = self._model.rows
+        sample = _sample(rows)
         for index, column in enumerate(self._all_columns):
             if column.width is None and sample:
                 self._wanted[index] = max(self._wanted[index], widest(sample, index))
+
+    def _has_act_ended(self, rows: Sequence[Row]) -> bool:
+        """Whether one of these rows said the last time what was being done to it, and does so no more."""
+        busy = {row.key for row in rows if is_busy(row)}
+        ended = {row.key for row in rows if row.key in self._busy} - busy
+        self._busy = (self._busy | busy) - ended
+        return bool(ended)
 
     # Textual
 
@@ -305,3 +320,7 @@ class TableView(ScrollView, can_focus=True):
 def _looks_the_same(before: Size, after: Size) -> bool:
     """Whether a scroll bar that shows the one is hardly another than one that shows the other."""
     return before.width == after.width and abs(before.height - after.height) * 100 < min(before.height, after.height)
+
+
+def _sample(rows: Sequence[Row]) -> Sequence[Row]:
+    return rows[:: len(rows) // _SAMPLE + 1]

@@ -73,10 +73,11 @@ class KeysPaneBase(Pane):
         picked = await self.app.push_screen_wait(PickScreen(question, options))
         return next((key for key in keys if key.fingerprint == picked), None)
 
-    def conclude(self, words: str, results: Sequence[Result]) -> None:
-        """Say how it went; who failed stays selected for another try."""
+    def conclude(self, words: str, results: Sequence[Result], *, select: bool = True) -> None:
+        """Say how it went; who failed stays selected for another try, unless the row itself is that."""
         rows = {row.key for row in self.table.rows}
-        self.table.select([key for r in results if not r.ok and (key := f"account:{r.target}") in rows])
+        failed = [f"account:{result.target}" for result in results if not result.ok] if select else []
+        self.table.select([key for key in failed if key in rows])
         tell_results(self, results_sentence(words, tuple(results)), results)
 
 

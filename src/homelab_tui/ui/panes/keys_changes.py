@@ -1,16 +1,20 @@
 """The Keys pane's acts on keys that are there already: revoke, rotate, undo; and a new key pair."""
 
 import asyncio
+from collections.abc import Collection, Sequence
 
 from textual import work
 
 from homelab_tui.domain.keys import PublicKey
-from homelab_tui.engine.key_changes import find_unknown
+from homelab_tui.domain.nodes import Node
+from homelab_tui.domain.operations import Plan
+from homelab_tui.engine.key_finds import closed_accounts, find_unknown
 from homelab_tui.engine.lab import Lab
 from homelab_tui.ui.notices import tell, tell_results
 from homelab_tui.ui.panes.keys_base import KeysPaneBase, removable_keys
 from homelab_tui.ui.screens.confirm import ConfirmScreen
 from homelab_tui.ui.screens.new_key import NewKeyScreen
+from homelab_tui.ui.screens.revoke import RevokeScreen
 
 
 class KeyChangesPane(KeysPaneBase):
@@ -53,7 +57,8 @@ class KeyChangesPane(KeysPaneBase):
         if lab is None:
             return
         nodes = self.chosen_nodes(lab)
-        key = self._unknown_chosen(lab)
+        unknown = self._unknown_chosen(lab)
+        key = unknown
         if key is None:
             key = await self.pick_key("Take which key off?", removable_keys(lab.store.state, nodes))
         if key is None:
@@ -61,10 +66,22 @@ class KeyChangesPane(KeysPaneBase):
         nodes = await self.meet(lab, nodes)
         if not nodes:
             return
-        plan = lab.key_changes.plan_revoke(lab.store.state, key, nodes)
-        if await self.app.push_screen_wait(ConfirmScreen(plan)):
-            results = await asyncio.gather(*(lab.key_changes.revoke(node, key) for node in nodes))
-            self.conclude("revoked", results)
+        may_close = await self._confirmed_revocation(lab, key, nodes)
+        if may_close is not None:
+            results = await asyncio.gather(*(lab.key_changes.revoke(node, key, may_close) for node in nodes))
+            self.conclude("revoked", results, select=unknown is None)
+
+    async def _confirmed_revocation(self, lab: Lab, key: PublicKey, nodes: Sequence[Node]) -> tuple[str, ...] | None:
+        """Whose last usable line may go, once the plan is agreed to; None when it is not."""
+        state = lab.store.state
+
+        def plan_for(may_close: Collection[str]) -> Plan:
+            return lab.key_changes.plan_revoke(state, key, nodes, may_close)
+
+        closed = closed_accounts(state, key, nodes)
+        if closed:
+            return await self.app.push_screen_wait(RevokeScreen(plan_for, tuple(closed)))
+        return () if await self.app.push_screen_wait(ConfirmScreen(plan_for(()))) else None
 
     def _unknown_chosen(self, lab: Lab) -> PublicKey | None:
         """The key of the one "who is this?" row that is chosen."""

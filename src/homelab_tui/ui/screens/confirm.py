@@ -36,15 +36,16 @@ class ConfirmScreen(Dialog[bool]):
         with box:
             with VerticalScroll(classes="text", can_focus=False):
                 yield Static(plan_text(plan), markup=False)
-            if plan.is_allowed and plan.confirm_name is not None:
-                yield Static(f"Type {printable(plan.confirm_name)} to go on:", markup=False)
-                yield Input(id="name")
-            with Horizontal(classes="buttons"):
-                yield Button("Cancel" if plan.is_allowed else "Close", id="cancel")
-                if plan.is_allowed:
-                    yield Button("Go on", id="go", variant="error" if plan.danger else "primary")
-                if self._other is not None:
-                    yield Button(self._other, id="other")
+            with Vertical(classes="foot"):
+                if plan.is_allowed and plan.confirm_name is not None:
+                    yield Static(f"Type {printable(plan.confirm_name)} to go on:", markup=False)
+                    yield Input(id="name")
+                with Horizontal(classes="buttons"):
+                    yield Button("Cancel" if plan.is_allowed else "Close", id="cancel")
+                    if plan.is_allowed:
+                        yield Button("Go on", id="go", variant="error" if plan.danger else "primary")
+                    if self._other is not None:
+                        yield Button(self._other, id="other")
 
     def on_mount(self) -> None:
         """The focus is on what does no harm."""

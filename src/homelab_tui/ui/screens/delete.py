@@ -55,15 +55,16 @@ class DeleteScreen(Dialog[str]):
         with box:
             with VerticalScroll(classes="text", can_focus=False):
                 yield Static(plan_text(plan), id="plan", markup=False)
-            if plan.is_allowed:
-                with RadioSet():
-                    for word, text in PROPAGATIONS:
-                        chosen = word == self._propagation
-                        yield RadioButton(_label(word, text, chosen=chosen), value=chosen)
-            with Horizontal(classes="buttons"):
-                yield Button("Cancel" if plan.is_allowed else "Close", id="cancel")
+            with Vertical(classes="foot"):
                 if plan.is_allowed:
-                    yield Button("Go on", id="go", variant="error")
+                    with RadioSet():
+                        for word, text in PROPAGATIONS:
+                            chosen = word == self._propagation
+                            yield RadioButton(_label(word, text, chosen=chosen), value=chosen)
+                with Horizontal(classes="buttons"):
+                    yield Button("Cancel" if plan.is_allowed else "Close", id="cancel")
+                    if plan.is_allowed:
+                        yield Button("Go on", id="go", variant="error")
 
     def on_mount(self) -> None:
         """The focus is on what does no harm."""

@@ -8,6 +8,7 @@ from textual.widgets import Button, Checkbox, Input, Static
 
 from homelab_tui.domain.keys import KeyRecipe
 from homelab_tui.domain.secrets import Secret
+from homelab_tui.ui.screens.choices import Choice
 from homelab_tui.ui.screens.dialog import Dialog
 
 
@@ -23,11 +24,11 @@ class NewKeyScreen(Dialog[KeyRecipe]):
             yield Input("id_ed25519", id="name", compact=True)
             yield Static("Comment (empty: user@host-YYYYMMDD):", markup=False)
             yield Input(id="comment", compact=True)
-            yield Checkbox("RSA 3072 instead of ed25519, for old gear", id="rsa", compact=True)
+            yield Choice("RSA 3072 instead of ed25519, for old gear", id="rsa", compact=True)
             yield Static("Passphrase, twice:", markup=False)
             yield Input(password=True, id="first", compact=True)
             yield Input(password=True, id="second", compact=True)
-            yield Checkbox("no passphrase: whoever gets the file gets in", id="none", compact=True)
+            yield Choice("no passphrase: whoever gets the file gets in", id="none", compact=True)
             yield Static("", id="why", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel")

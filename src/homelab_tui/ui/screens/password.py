@@ -9,6 +9,7 @@ from textual.widgets import Button, Checkbox, Input, Static
 from homelab_tui.domain.secrets import Secret
 from homelab_tui.domain.values import Frozen
 from homelab_tui.present.table import printable
+from homelab_tui.ui.screens.choices import Choice
 from homelab_tui.ui.screens.dialog import Dialog
 
 
@@ -38,7 +39,7 @@ class PasswordScreen(Dialog[GivenPassword]):
             yield Input(password=True, id="password")
             if len(self._accounts) > 1:
                 first = printable(self._accounts[0], 40)
-                yield Checkbox(Content(f"they differ: this is {first}'s, ask for the next one too"), id="each")
+                yield Choice(Content(f"they differ: this is {first}'s, ask for the next one too"), id="each")
 
     @on(Input.Submitted)
     def _given(self, event: Input.Submitted) -> None:

@@ -31,7 +31,7 @@ class TrustScreen(Dialog[bool]):
         with box:
             with VerticalScroll(classes="text", can_focus=False):
                 yield Static(first_contact(self._node, self._host_key, self._way), markup=False)
-            with Horizontal(classes="buttons"):
+            with Vertical(classes="foot"), Horizontal(classes="buttons"):
                 yield Button("Reject", id="reject")
                 yield Button("It is the same: trust it", id="trust", variant="warning")
 
