@@ -34,6 +34,7 @@ def _start_all() -> None:
             threading.Thread(target=run, name=name, daemon=True).start()
         except RuntimeError:  # the system has no thread left: one after the other, then
             run()
+        del run  # and with it what the work holds: the next may be long in coming
 
 
 async def in_daemon_thread(function: Callable[[], T], *, name: str) -> T:
