@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime
-from importlib import resources
+from pathlib import Path
 
 from homelab_tui.domain.nodes import NodeFacts
 from homelab_tui.sources import probe_hardware as hardware
@@ -10,7 +10,7 @@ from homelab_tui.sources import probe_sensors as sensors
 from homelab_tui.sources.probe_answers import ProbeAnswer, natural, output, real, settings, split_answer, tidy
 from homelab_tui.sources.probe_updates import noted_updates
 
-PROBE_SCRIPT = resources.files("homelab_tui.sources").joinpath("probe.sh").read_text(encoding="utf-8")
+PROBE_SCRIPT = Path(__file__).with_name("probe.sh").read_text(encoding="utf-8")
 """To be fed to `sh -s`: POSIX, read-only, no root; runs under dash, bash and busybox."""
 
 _DF_ROW = re.compile(r"\s(\d{1,18})\s+(\d{1,18})\s+-?\d{1,18}\s+(?:\d+%|-)\s+/\s*$")

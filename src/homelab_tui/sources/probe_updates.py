@@ -2,12 +2,12 @@
 
 import re
 from datetime import UTC, datetime
-from importlib import resources
+from pathlib import Path
 
 from homelab_tui.domain.nodes import PendingUpdates
 from homelab_tui.sources.probe_answers import ProbeAnswer, natural, output, split_answer
 
-UPDATES_SCRIPT = resources.files("homelab_tui.sources").joinpath("updates.sh").read_text(encoding="utf-8")
+UPDATES_SCRIPT = Path(__file__).with_name("updates.sh").read_text(encoding="utf-8")
 """To be fed to `sh -s`: POSIX, read-only, no root, no network. It may take a Pi several seconds of CPU."""
 
 UPDATES_TIMEOUT_S = 60.0
