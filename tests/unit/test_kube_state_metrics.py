@@ -1,7 +1,7 @@
 """kube-state-metrics' series under every scrape configuration give the same Jobs and CronJobs."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from random import Random
@@ -12,9 +12,17 @@ from hypothesis import strategies as st
 
 from homelab_tui.domain.jobs import CronJobSeries, JobSeries
 from homelab_tui.domain.values import replace
-from homelab_tui.sources.kube_state_metrics import QUERY, OfCluster, has_heartbeat, series
+from homelab_tui.sources.kube_state_metrics import QUERY, Collector, has_heartbeat
 from homelab_tui.sources.prometheus_answers import Sample, vector
 from tests.exposition import Exposed, expose
+
+
+def series(samples: Iterable[Sample]) -> tuple[tuple[JobSeries, ...], tuple[CronJobSeries, ...]]:
+    """Jobs and CronJobs of all of them."""
+    collector = Collector("nuc", takes_all=True)
+    collector.add(samples)
+    return collector.series()
+
 
 T0 = 1_763_800_000.0
 
@@ -244,12 +252,14 @@ def test_an_empty_answer_has_no_heartbeat() -> None:
 def test_clusters_in_one_server_are_told_apart_by_label() -> None:
     lines = [("kube_job_info", replace_name(OWN, cluster), 1.0) for cluster in ("nuc", "pi")]
     samples = Scrape().samples(lines)
-    ours, elsewhere = OfCluster(samples, "pi"), OfCluster(samples, "elsewhere")
-    assert [job.name for job in series(ours)[0]] == ["j-pi"]
-    assert (ours.is_named, ours.has_others) == (True, True)
-    assert series(elsewhere)[0] == ()
-    assert (elsewhere.is_named, elsewhere.has_others) == (False, True)
-    assert len(series(OfCluster(samples, None))[0]) == 2
+    ours, elsewhere, everything = Collector("pi"), Collector("elsewhere"), Collector("elsewhere", takes_all=True)
+    for collector in (ours, elsewhere, everything):
+        collector.add(samples)
+    assert [job.name for job in ours.series()[0]] == ["j-pi"]
+    assert (ours.is_named, ours.has_others, ours.should_take_all) == (True, True, False)
+    assert elsewhere.series()[0] == ()
+    assert (elsewhere.is_named, elsewhere.has_others, elsewhere.should_take_all) == (False, True, True)
+    assert len(everything.series()[0]) == 2
 
 
 def replace_name(own: Mapping[str, str], cluster: str) -> dict[str, str]:

@@ -16,8 +16,9 @@ from homelab_tui.domain.errors import (
     SourceTimeout,
 )
 from homelab_tui.domain.jobs import Alert, AlertState
-from homelab_tui.sources.prometheus_answers import alerts, in_pieces, moment, vector, version
+from homelab_tui.sources.prometheus_answers import Vector, alerts, moment, vector, version
 from homelab_tui.sources.prometheus_errors import refusal
+from homelab_tui.sources.prometheus_pieces import Pieces
 
 
 def answer(result: object, result_type: str = "vector", **envelope: object) -> bytes:
@@ -247,9 +248,39 @@ def large(count: int = 3000, **envelope: object) -> bytes:
     return json.dumps({"status": "success", "data": data, **envelope}, separators=(",", ":")).encode()
 
 
+def in_pieces(body: bytes, size: int = 65_536) -> list[Vector]:
+    """What comes of it in parts of that size."""
+    pieces = Pieces()
+    found = [Vector(pieces.add(body[at : at + size])) for at in range(0, len(body), size)]
+    return [one for one in (*found, pieces.end()) if one.samples or one.warnings]
+
+
+@pytest.mark.parametrize("size", [7_001, 65_536, 1_000_000])
+def test_in_parts_of_any_size_it_is_the_same_vector(size: int) -> None:
+    body = large()
+    assert [sample for piece in in_pieces(body, size) for sample in piece.samples] == vector(body).samples
+
+
+def test_a_long_answer_without_a_series_is_not_searched_again_and_again() -> None:
+    class Counting(bytearray):
+        looks = 0
+
+        def find(self, *wanted: object) -> int:
+            Counting.looks += 1
+            return super().find(*wanted)  # type: ignore[arg-type]
+
+    pieces = Pieces()
+    pieces._rest = Counting()
+    for _ in range(500):
+        assert pieces.add(b" " * 65_536) == []
+    assert Counting.looks < 12
+    with pytest.raises(SourceGarbled):
+        pieces.end()
+
+
 def test_in_pieces_it_is_the_same_vector() -> None:
     body = large(warnings=["one store is away"])
-    pieces = list(in_pieces(body))
+    pieces = in_pieces(body)
     assert len(pieces) > 3
     assert [sample for piece in pieces for sample in piece.samples] == vector(body).samples
     assert [warning for piece in pieces for warning in piece.warnings] == ["one store is away"]
@@ -273,4 +304,4 @@ def test_a_server_that_writes_blanks_is_understood_at_once() -> None:
 )
 def test_what_is_no_vector_is_none_in_pieces_either(body: bytes) -> None:
     with pytest.raises(SourceGarbled):
-        list(in_pieces(body))
+        in_pieces(body)

@@ -63,7 +63,7 @@ async def test_a_bad_answer_becomes_a_sentence(answer: web.Response, kind: type[
 
 
 async def test_an_answer_without_end_is_refused_by_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("homelab_tui.sources.prometheus_http.MAX_ANSWER_BYTES", 3 << 20)
+    monkeypatch.setattr("homelab_tui.sources.prometheus_exchange.MAX_ANSWER_BYTES", 3 << 20)
 
     async def endless(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()

@@ -10,7 +10,7 @@ What a scrape configuration can do to them, and what is done about it here:
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from sys import intern
 
@@ -103,66 +103,72 @@ def has_heartbeat(samples: Iterable[Sample]) -> bool:
     return any(sample.metric.name.startswith((_JOB, _CRONJOB, NODE_INFO)) for sample in samples)
 
 
-class OfCluster:
-    """Samples one after the other, and what was seen among them."""
+class Collector:
+    """Samples as they come, and the Jobs and CronJobs that they are about."""
 
-    def __init__(self, samples: Iterable[Sample], cluster: str | None) -> None:
-        """`cluster`: only its samples, and those that name none; None: all of them."""
-        self._samples = samples
+    def __init__(self, cluster: str, *, takes_all: bool = False) -> None:
+        """`cluster`: its samples are taken, and those that name none; with `takes_all` those of others too."""
         self._cluster = cluster
+        self._takes_all = takes_all
         self.heartbeat = False
-        """Whether kube-state-metrics is there at all."""
+        """Whether kube-state-metrics is there at all; without it "no failed Jobs" means nothing."""
         self.is_named = False
         """Whether some sample names this cluster."""
         self.has_others = False
         """Whether some sample names another one."""
+        self._jobs: defaultdict[Key, _Facts] = defaultdict(_Facts)
+        self._cronjobs: defaultdict[Key, _Facts] = defaultdict(_Facts)
+        self._nodes: defaultdict[Key, set[str]] = defaultdict(set)
+        self._unnamed: list[tuple[Labels, float]] = []
+        self._scrape_jobs: set[str] = set()
 
-    def __iter__(self) -> Iterator[Sample]:
-        """Once."""
-        for sample in self._samples:
+    @property
+    def should_take_all(self) -> bool:
+        """Where no sample names our cluster they are all ours, whatever they name."""
+        return self.has_others and not self.is_named
+
+    def add(self, samples: Iterable[Sample]) -> None:
+        """Take in some more."""
+        for sample in samples:
             name = sample.metric.cluster
-            if self._cluster is not None and name:
-                if name != self._cluster:
-                    self.has_others = True
-                    continue
+            if name == self._cluster:
                 self.is_named = True
+            elif name:
+                self.has_others = True
+                if not self._takes_all:
+                    continue
             if not self.heartbeat:
                 self.heartbeat = has_heartbeat((sample,))
-            yield sample
+            if (value := sample.number()) is not None:
+                self._take(sample.metric, value)
 
-
-def series(samples: Iterable[Sample]) -> tuple[tuple[JobSeries, ...], tuple[CronJobSeries, ...]]:
-    """Jobs and CronJobs, sorted by namespace and name."""
-    jobs: defaultdict[Key, _Facts] = defaultdict(_Facts)
-    cronjobs: defaultdict[Key, _Facts] = defaultdict(_Facts)
-    nodes: defaultdict[Key, set[str]] = defaultdict(set)
-    unnamed: list[tuple[Labels, float]] = []
-    scrape_jobs: set[str] = set()
-    for sample in samples:
-        labels, value = sample.metric, sample.number()
-        if value is None:
-            continue
+    def _take(self, labels: Labels, value: float) -> None:
         if labels.name.startswith(_CRONJOB):
-            scrape_jobs.add(labels.job)
-            _add_cronjob(cronjobs, labels, value)
+            self._scrape_jobs.add(labels.job)
+            _add_cronjob(self._cronjobs, labels, value)
         elif labels.name.startswith(_JOB):
             name = labels.job_name or labels.exported_job
             if name:
-                _add_job(jobs[namespace_of(labels), name], labels, value)
+                _add_job(self._jobs[namespace_of(labels), name], labels, value)
             else:
-                unnamed.append((labels, value))
+                self._unnamed.append((labels, value))
         else:
-            scrape_jobs.add(labels.job)
+            self._scrape_jobs.add(labels.job)
             if labels.name == POD_INFO and labels.created_by_kind == "Job":
-                nodes[namespace_of(labels), labels.created_by_name].add(labels.exported_node or labels.node)
-    for labels, value in unnamed:
-        # Before 1.4, with honor_labels: `job` is the Job's. But a name that other series have is the scrape job's.
-        if labels.job and labels.job not in scrape_jobs:
-            _add_job(jobs[namespace_of(labels), labels.job], labels, value)
-    return (
-        tuple(_job(key, jobs[key], nodes) for key in sorted(jobs) if key[0]),
-        tuple(_cronjob(key, cronjobs[key]) for key in sorted(cronjobs) if key[0]),
-    )
+                node = labels.exported_node or labels.node
+                self._nodes[namespace_of(labels), labels.created_by_name].add(node)
+
+    def series(self) -> tuple[tuple[JobSeries, ...], tuple[CronJobSeries, ...]]:
+        """Jobs and CronJobs, sorted by namespace and name. Call it once, when all samples have come."""
+        jobs, cronjobs, nodes = self._jobs, self._cronjobs, self._nodes
+        for labels, value in self._unnamed:
+            # Before 1.4, with honor_labels: `job` is the Job's. But a name that other series have is the scrape job's.
+            if labels.job and labels.job not in self._scrape_jobs:
+                _add_job(jobs[namespace_of(labels), labels.job], labels, value)
+        return (
+            tuple(_job(key, jobs[key], nodes) for key in sorted(jobs) if key[0]),
+            tuple(_cronjob(key, cronjobs[key]) for key in sorted(cronjobs) if key[0]),
+        )
 
 
 def namespace_of(labels: Labels) -> str:

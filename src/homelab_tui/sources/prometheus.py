@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from typing import TypeVar
 
@@ -15,8 +15,8 @@ from homelab_tui.domain.nodes import NodeMetrics
 from homelab_tui.domain.poe import PoePort
 from homelab_tui.domain.values import Frozen, replace
 from homelab_tui.sources import kube_state_metrics, node_exporter, poe_ranges, prometheus_answers, prometheus_ranges
-from homelab_tui.sources.prometheus_answers import Sample
 from homelab_tui.sources.prometheus_http import PrometheusHttp, ServiceProxy
+from homelab_tui.sources.prometheus_pieces import Pieces
 from homelab_tui.sources.prometheus_ranges import Slots
 from homelab_tui.sources.threads import in_daemon_thread
 
@@ -49,6 +49,9 @@ class PrometheusSource:
         self._last = MetricsSnapshot(self.cluster)
         """The series as they were read last, without alerts and age."""
         self._is_large = False
+        """What was read of Jobs last."""
+        self._takes_all = False
+        """No sample names our cluster, but some name others."""
         self._newest_at: float | None = None
         self._read_at = 0.0
 
@@ -109,22 +112,17 @@ class PrometheusSource:
     async def _read_past_of(self, window_s: int) -> tuple[tuple[CronJobPast, ...], bool]:
         """What was in that window, and whether the server left nothing out."""
         query = kube_state_metrics.past_query(window_s)
-        body = await self._http.query(query, limit_s=self._config.read_timeout_s)
-
-        def read(answer: bytes) -> tuple[tuple[CronJobPast, ...], bool]:
-            ours = self._ours(answer)
-            return cronjobs.past_of(ours.jobs), not ours.warnings
-
-        return await self._understood(body, read)
+        found = await self._collect(query, limit_s=self._config.read_timeout_s)
+        return await self._made(found, lambda ours: (cronjobs.past_of(ours.jobs), not ours.warnings))
 
     async def _read_series(self) -> MetricsSnapshot:
         """Jobs and CronJobs; a large answer is asked for again only after another scrape."""
         newest_at = await self._read_newest_at() if self._is_large else None
         if newest_at is not None and newest_at == self._newest_at and time.monotonic() - self._read_at < _KEPT_S:
             return self._last
-        body = await self._http.query(kube_state_metrics.QUERY)
-        self._is_large = len(body) >= _LARGE_BYTES
-        self._last = await self._understood(body, self._snapshot)
+        found = await self._collect(kube_state_metrics.QUERY)
+        self._is_large = found.size_bytes >= _LARGE_BYTES
+        self._last = await self._made(found, self._snapshot)
         self._newest_at, self._read_at = newest_at, time.monotonic()
         return self._last
 
@@ -176,8 +174,36 @@ class PrometheusSource:
             await self._understood(await self._http.query("vector(1)"), prometheus_answers.vector)
         return version or "a Prometheus API that tells no version"
 
-    def _snapshot(self, body: bytes) -> MetricsSnapshot:
-        ours = self._ours(body)
+    async def _collect(self, query: str, *, limit_s: float | None = None) -> "_Collected":
+        """The samples of our cluster; where none names it, they are all ours."""
+        found = await self._collect_once(query, limit_s)
+        if found.series.should_take_all is not self._takes_all:
+            # Whoever labels clusters has begun with it, or left off: what was left out is asked for again.
+            self._takes_all = found.series.should_take_all
+            found = await self._collect_once(query, limit_s)
+        return found
+
+    async def _collect_once(self, query: str, limit_s: float | None) -> "_Collected":
+        """The answer, taken apart as it comes."""
+        series = kube_state_metrics.Collector(self.cluster, takes_all=self._takes_all)
+        pieces, sizes = Pieces(), [0]
+
+        def take(part: bytes) -> None:
+            sizes.append(len(part))
+            series.add(pieces.add(part))
+
+        await self._http.query(query, limit_s=limit_s, take=take)
+        last = await self._understood(b"", lambda _: pieces.end())
+        series.add(last.samples)
+        return _Collected(series, last.warnings, sum(sizes))
+
+    async def _made(self, found: "_Collected", made: Callable[["_Ours"], T]) -> T:
+        """What is made of the series: of many beside the event loop."""
+        if found.size_bytes < _LARGE_BYTES:
+            return made(found.ours())
+        return await in_daemon_thread(lambda: made(found.ours()), name=f"prometheus-{self._config.name}")
+
+    def _snapshot(self, ours: "_Ours") -> MetricsSnapshot:
         return MetricsSnapshot(
             cluster=self.cluster,
             jobs=_with_known(ours.jobs, self._last.jobs),
@@ -185,11 +211,6 @@ class PrometheusSource:
             heartbeat=ours.heartbeat,
             warnings=ours.warnings,
         )
-
-    def _ours(self, body: bytes) -> "_Ours":
-        """The series of our cluster; where no sample names it, they are all ours, whatever they name."""
-        ours, of_others_alone = _read(body, self.cluster)
-        return _read(body, None)[0] if of_others_alone else ours
 
     async def _read_alerts(self) -> tuple[Alert, ...] | None:
         """None where the server has none to tell (404), or does not: the Jobs are worth showing without."""
@@ -244,18 +265,16 @@ class _Ours(Frozen):
     warnings: tuple[str, ...]
 
 
-def _read(body: bytes, cluster: str | None) -> tuple[_Ours, bool]:
-    """The samples of one cluster, or of all (None), a piece at a time; and whether they are of other clusters alone."""
-    warnings: list[str] = []
+class _Collected(Frozen):
+    """One answer."""
 
-    def samples() -> Iterator[Sample]:
-        for piece in prometheus_answers.in_pieces(body):
-            warnings.extend(piece.warnings)
-            yield from piece.samples
+    series: kube_state_metrics.Collector
+    warnings: tuple[str, ...]
+    size_bytes: int
 
-    found = kube_state_metrics.OfCluster(samples(), cluster)
-    jobs, owners = kube_state_metrics.series(found)
-    return _Ours(jobs, owners, found.heartbeat, tuple(warnings)), found.has_others and not found.is_named
+    def ours(self) -> _Ours:
+        """Its Jobs and CronJobs. Call it once."""
+        return _Ours(*self.series.series(), self.series.heartbeat, self.warnings)
 
 
 def _with_known(found: tuple[S, ...], known: tuple[S, ...]) -> tuple[S, ...]:

@@ -5,7 +5,6 @@ Checked against Prometheus 2.42 and 3, Thanos (`warnings` on partial answers), V
 """
 
 import math
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import msgspec
@@ -21,9 +20,6 @@ UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 MAX_WORDS = 300
 """How much of what a server says is repeated."""
 _MAX_WARNINGS = 10
-_SERIES = b'{"metric":'
-_PIECE_BYTES = 131_072
-"""About 500 series: decoded in a millisecond, in which no other thread runs."""
 _MAX_EPOCH = 253_402_300_799
 """The last second that a datetime can hold."""
 
@@ -146,7 +142,6 @@ class _BuildAnswer(_Envelope):
 
 
 _vectors = msgspec.json.Decoder(_VectorAnswer)
-_samples = msgspec.json.Decoder(list[Sample])
 _any_queries = msgspec.json.Decoder(_AnyQueryAnswer)
 _alerts = msgspec.json.Decoder(_AlertsAnswer)
 _rules = msgspec.json.Decoder(_RulesAnswer)
@@ -169,32 +164,12 @@ def vector(body: bytes) -> Vector:
     try:
         answer = _vectors.decode(body)
     except UNREADABLE as error:
-        raise SourceGarbled(_not_a_vector(body, error)) from error
+        raise SourceGarbled(not_a_vector(body, error)) from error
     if answer.status != "success" or answer.data is None:
         raise SourceGarbled(f"an answer with status {_shown(answer.status)} and no data")
     if answer.data.result_type != "vector":
         raise SourceGarbled(f"a {_shown(answer.data.result_type)} instead of an instant vector")
     return Vector(answer.data.result, _warnings(answer))
-
-
-def in_pieces(body: bytes) -> Iterator[Vector]:
-    """The same as `vector`, some hundred samples at a time: 100,000 at once take 60 MB, and all others wait for them.
-
-    Warnings come with the last piece. Raises: SourceGarbled as `vector` does; what came before is then worth nothing.
-    """
-    first = body.find(b"[" + _SERIES)
-    if len(body) <= _PIECE_BYTES or first < 0:
-        yield vector(body)
-        return
-    begin = first + 1
-    # No label can hold that text: a quote within a JSON string has a backslash before it.
-    while len(body) - begin > _PIECE_BYTES and (end := body.rfind(b"," + _SERIES, begin, begin + _PIECE_BYTES)) > 0:
-        try:
-            yield Vector(_samples.decode(b"[%b]" % body[begin:end]))
-        except UNREADABLE as error:
-            raise SourceGarbled(_not_a_vector(body, error)) from error
-        begin = end + 1
-    yield vector(body[: first + 1] + body[begin:])
 
 
 def alerts(body: bytes) -> tuple[Alert, ...]:
@@ -282,7 +257,8 @@ def _warnings(answer: _Envelope) -> tuple[str, ...]:
     return (*found[:_MAX_WARNINGS], *([f"and {left_off} more warnings"] if left_off > 0 else []))
 
 
-def _not_a_vector(body: bytes, error: Exception) -> str:
+def not_a_vector(body: bytes, error: Exception) -> str:
+    """What it is instead, in words."""
     try:
         answer = _any_queries.decode(body)
     except UNREADABLE:

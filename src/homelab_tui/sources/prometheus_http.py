@@ -5,8 +5,7 @@ import ipaddress
 import re
 import ssl
 from base64 import b64encode
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -15,21 +14,19 @@ from homelab_tui.config.model import PrometheusConfig, SecretRef
 from homelab_tui.domain.errors import (
     SourceError,
     SourceForbidden,
-    SourceGarbled,
     SourceRefused,
     SourceTimeout,
     SourceUnreachable,
 )
 from homelab_tui.domain.secrets import Secret
 from homelab_tui.sources.prometheus_errors import breakage, place, refusal
+from homelab_tui.sources.prometheus_exchange import MAX_ERROR_BYTES, check_size, exchange, read_body
 from homelab_tui.sources.secret_refs import is_lasting, resolve
 from homelab_tui.sources.threads import in_daemon_thread
 
 if TYPE_CHECKING:
     import httpx
 
-MAX_ANSWER_BYTES = 64 * 1024 * 1024
-_MAX_ERROR_BYTES = 65_536
 _NO_PARAMS: Mapping[str, str] = MappingProxyType({})
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _TOTAL_READS = 6
@@ -73,20 +70,23 @@ class PrometheusHttp:
         if client is not None:
             await client.aclose()
 
-    async def query(self, promql: str, *, limit_s: float | None = None) -> bytes:
+    async def query(
+        self, promql: str, *, limit_s: float | None = None, take: Callable[[bytes], object] | None = None
+    ) -> bytes:
         """The answer to an instant query: by POST, which no length limits, else by GET.
 
-        `limit_s`: the server itself is to give up after that long.
+        `limit_s`: the server itself is to give up after that long. `take` is given a good answer part by part, as it
+        comes, instead; what it raises ends the request.
         """
         form = {"query": promql}
         if limit_s is not None:
             form["timeout"] = f"{int(limit_s * 1000)}ms"  # its durations know no fractions: "0.5s" is a bad one
         if not self._only_get and self._service is None:
             try:
-                return await self._ask("POST", "/api/v1/query", form)
+                return await self._ask("POST", "/api/v1/query", form, take=take)
             except _MethodRefused:
                 self._only_get = True
-        return await self._ask("GET", "/api/v1/query", form)
+        return await self._ask("GET", "/api/v1/query", form, take=take)
 
     async def get(self, path: str, params: Mapping[str, str] = _NO_PARAMS) -> bytes:
         """The answer of one path of the API."""
@@ -96,11 +96,23 @@ class PrometheusHttp:
         """The answer to a write; `body` is JSON. Never sent a second time by itself."""
         return await self._ask(method, path, {}, body)
 
-    async def _ask(self, method: str, path: str, form: Mapping[str, str], body: bytes | None = None) -> bytes:
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        form: Mapping[str, str],
+        body: bytes | None = None,
+        *,
+        take: Callable[[bytes], object] | None = None,
+    ) -> bytes:
         try:
             if self._config.via == "kubernetes" or self._service is not None:
-                return await self._ask_service(path, form)
-            return await self._ask_server(method, path, form, body)
+                answer = await self._ask_service(path, form)
+                if take is None:
+                    return answer
+                take(answer)
+                return b""
+            return await self._ask_server(method, path, form, body, take)
         except SourceError as error:
             raise self._told(error) from error
 
@@ -120,10 +132,9 @@ class PrometheusHttp:
         if not self._config.service:
             raise SourceUnreachable('via = "kubernetes" needs service = "namespace/name:port"')
         code, body = await self._service.service_get(self._config.service, self._prefix + path, params)
-        if len(body) > MAX_ANSWER_BYTES:
-            raise _too_large()
+        check_size(body)
         if code >= 300:
-            raise self._refusal(code, {}, body[:_MAX_ERROR_BYTES])
+            raise self._refusal(code, {}, body[:MAX_ERROR_BYTES])
         return body
 
     @property
@@ -133,7 +144,14 @@ class PrometheusHttp:
 
     # -- directly ------------------------------------------------------------------------------------------------------
 
-    async def _ask_server(self, method: str, path: str, form: Mapping[str, str], content: bytes | None = None) -> bytes:
+    async def _ask_server(
+        self,
+        method: str,
+        path: str,
+        form: Mapping[str, str],
+        content: bytes | None = None,
+        take: Callable[[bytes], object] | None = None,
+    ) -> bytes:
         client, headers = await self._ready()
         url = self._url()
         limit_s = self._config.connect_timeout_s + self._config.read_timeout_s * _TOTAL_READS
@@ -141,9 +159,9 @@ class PrometheusHttp:
         try:
             async with (
                 asyncio.timeout(limit_s),
-                _exchange(client, method, target, content or form, headers) as response,
+                exchange(client, method, target, content or form, headers) as response,
             ):
-                body = await _body(response, MAX_ANSWER_BYTES if response.is_success else None)
+                body = await read_body(response, take)
                 code, answered = response.status_code, response.headers
         except TimeoutError as error:
             raise SourceTimeout(f"{place(url)} did not finish its answer within {limit_s:g} s") from error
@@ -245,40 +263,6 @@ class PrometheusHttp:
 
 class _MethodRefused(SourceRefused):
     """405: not this method; another may do."""
-
-
-@asynccontextmanager
-async def _exchange(
-    client: "httpx.AsyncClient", method: str, url: str, sent: Mapping[str, str] | bytes, headers: Mapping[str, str]
-) -> AsyncIterator["httpx.Response"]:
-    """`sent`: a form (by GET, a query), or a JSON document."""
-    if isinstance(sent, bytes):
-        of_json = {**headers, "Content-Type": "application/json"}
-        async with client.stream(method, url, content=sent, headers=of_json) as response:
-            yield response
-        return
-    data = dict(sent) if method == "POST" else None
-    params = dict(sent) if method == "GET" and sent else None
-    async with client.stream(method, url, data=data, params=params, headers=headers) as response:
-        yield response
-
-
-async def _body(response: "httpx.Response", max_bytes: int | None) -> bytes:
-    """The whole body; of an error answer (None) the beginning is enough."""
-    parts: list[bytes] = []
-    size = 0
-    async for part in response.aiter_bytes():
-        parts.append(part)
-        size += len(part)
-        if max_bytes is None and size > _MAX_ERROR_BYTES:
-            break
-        if max_bytes is not None and size > max_bytes:
-            raise _too_large()
-    return b"".join(parts)
-
-
-def _too_large() -> SourceGarbled:
-    return SourceGarbled(f"the answer is larger than {MAX_ANSWER_BYTES >> 20} MB: is this the right server?")
 
 
 def _is_loopback(host: str) -> bool:
