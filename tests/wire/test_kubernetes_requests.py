@@ -605,3 +605,26 @@ async def test_nothing_is_printed_and_nothing_secret_is_in_a_repr(
             await lab.list_jobs()
         assert SECRET not in repr(lab) + repr(vars(lab)) + repr(caught.value) + caplog.text
     assert capfd.readouterr() == ("", "")
+
+
+async def test_a_question_on_a_connection_that_was_closed_meanwhile_is_asked_again_and_a_deletion_is_not(
+    tmp_path: Path,
+) -> None:
+    asked: list[bytes] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Keeps the connection, it says; and closes it when it is used a second time."""
+        for number in range(2):
+            asked.append((await reader.readuntil(b"\r\n\r\n")).split(b" ", 1)[0])
+            if number == 0:
+                body = b'{"gitVersion":"v1.31.4","items":[]}'
+                head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+                writer.write(head.encode() + body)
+
+    async with raw_server(talk) as url, source(write_kubeconfig(tmp_path, url)) as lab:
+        await lab.read_version()
+        assert await lab.list_jobs() == ()
+        assert asked == [b"GET", b"GET", b"GET"]
+        with pytest.raises(SourceUnreachable):
+            await lab.delete_job(FAILED_JOB)
+        assert asked[3:] == [b"DELETE"], "it may have been carried out"

@@ -159,7 +159,7 @@ class KubeWire:
             extensions={"sni_hostname": name} if name else {},
         )
         try:
-            return await session.client.send(request, stream=True)
+            return await _sent(session.client, request)
         except (httpx.HTTPError, httpx.StreamError, OSError) as error:
             self._suspect = True
             waited_s = connect_s if isinstance(error, httpx.ConnectTimeout) else silence_s
@@ -217,12 +217,28 @@ class KubeWire:
         return renewed
 
 
+async def _sent(client: "httpx.AsyncClient", request: "httpx.Request") -> "httpx.Response":
+    """The head of the answer.
+
+    A server, or a proxy before it, may have closed the connection that was kept for the next request: a question is
+    asked once more. Else every watch that ends so would have the whole list read again.
+    """
+    import httpx  # Heavy wire library; by now it is loaded.
+
+    try:
+        return await client.send(request, stream=True)
+    except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+        if request.method != "GET":
+            raise
+        return await client.send(request, stream=True)
+
+
 async def _body(response: "httpx.Response", max_bytes: int | None) -> bytes:
-    if max_bytes is None:
-        return await response.aread()
-    parts = bytearray()
+    # Not aread(): that keeps the body in the response, which is in a ring with its stream, and so stays for a while.
+    parts, size = [], 0
     async for chunk in response.aiter_bytes():
-        parts += chunk
-        if len(parts) >= max_bytes:
+        parts.append(chunk)
+        size += len(chunk)
+        if max_bytes is not None and size >= max_bytes:
             break
-    return bytes(parts[:max_bytes])
+    return b"".join(parts)[:max_bytes]
