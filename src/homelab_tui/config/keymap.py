@@ -1,6 +1,5 @@
 """The user's keys: command id → keys, laid over the command table."""
 
-import difflib
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -33,6 +32,8 @@ def keymap_problems(keymap: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     problems = []
     for command_id, _keys in keymap:
         if command_id not in known:
+            import difflib  # only what is wrong needs it
+
             near = difflib.get_close_matches(command_id, known, 1)
             hint = f"did you mean {near[0]!r}?" if near else "docs/keys.md lists them"
             problems.append((command_id, f"there is no such command; {hint}"))

@@ -1,6 +1,5 @@
 """Taking typed values out of a TOML table, noting every problem instead of stopping at the first."""
 
-import difflib
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
@@ -76,6 +75,8 @@ class Table:
             self.problem(key, wrong)
             return None
         if choices and value not in choices:
+            import difflib  # only what is wrong needs it
+
             near = difflib.get_close_matches(value, choices, 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             self.problem(key, f"is {value!r}, must be one of {', '.join(choices)}{hint}")
@@ -194,6 +195,8 @@ class Table:
         """Refuse every key that nobody asked for, with a suggestion."""
         for key in self._values:
             if key not in self._asked:
+                import difflib  # only what is wrong needs it
+
                 near = difflib.get_close_matches(key, sorted(self._asked), 1)
                 hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(self._asked))}"
                 self.problem(key, f"unknown key; {hint}")

@@ -1,6 +1,5 @@
 """What no table of the configuration can see alone: names that are taken twice, references that lead nowhere."""
 
-import difflib
 from collections.abc import Iterable, Sequence
 
 from homelab_tui.config.model import PrometheusConfig, SwitchConfig
@@ -28,6 +27,8 @@ def check_ports(nodes: Numbered, switches: Sequence[str], problems: Problems) ->
         if node.poe is None:
             continue
         if node.poe.switch not in switches:
+            import difflib  # only what is wrong needs it
+
             near = difflib.get_close_matches(node.poe.switch, switches, 1) or switches
             message = f"no switch is called {node.poe.switch!r}; switches: {', '.join(near) or 'none'}"
             problems.add(("nodes", number, "poe"), message)
