@@ -63,7 +63,8 @@ class ClusterRows:
         self._moment: Moment | None = None
         # What Kubernetes says. Objects are told apart by identity; holding them here keeps their ids from being reused.
         self._objects: dict[int, Job] = {}
-        self._names: dict[Key, Job] = {}
+        self._names: dict[str, dict[str, Job]] = {}
+        """Namespace → name → Job: a pair for each of 10,000 would be half a megabyte."""
         self._members: dict[FamilyKey, list[Job]] = {}
         self._cronjobs: dict[Key, CronJob] = {}
         self._pods: dict[str | Key, list[JobPod]] = {}
@@ -150,7 +151,7 @@ class ClusterRows:
             key, family = _key(job), _family_of(job)
             self._objects[id(job)] = job
             self._members.setdefault(family, []).append(job)
-            self._names[key] = job
+            self._names.setdefault(job.id.namespace, {})[job.id.name] = job
             if not fresh:
                 self._touch(key, family)
 
@@ -162,8 +163,8 @@ class ClusterRows:
         del members[next(place for place, member in enumerate(members) if member is job)]
         if not members:
             del self._members[family]
-        if self._names.get(key) is job:
-            del self._names[key]
+        if self._named(key) is job:
+            del self._names[job.id.namespace][job.id.name]
         self._touch(key, family)
 
     def _take_cronjobs(self, cronjobs: Iterable[CronJob]) -> None:
@@ -234,12 +235,17 @@ class ClusterRows:
         """Something about the Job of this name changed: its family in either world has to be judged anew."""
         if family is not None:
             self._dirty[family] = None
-        job = self._names.get(key)
+        job = self._named(key)
         if job is not None:
             self._dirty[_family_of(job)] = None
         series = self._series.get(key)
         if series is not None:
             self._dirty[_family_of_series(series)] = None
+
+    def _named(self, key: Key) -> Job | None:
+        """The Job that Kubernetes has by that name."""
+        namespace, name = key
+        return self._names.get(namespace, {}).get(name)
 
     def _all(self) -> dict[FamilyKey, None]:
         """Every family, those that failed first: they are what is waited for."""
@@ -278,7 +284,7 @@ class ClusterRows:
         members += [
             Known(None, self._series[name], self._alerts.get(name))
             for name in self._series_members.get(key, ())
-            if name not in self._names and f"{self.name}/{name[0]}/{name[1]}" not in self._tombstones
+            if self._named(name) is None and f"{self.name}/{name[0]}/{name[1]}" not in self._tombstones
         ]
         if not cronjob:
             return Family(self.name, tuple(members))
