@@ -50,25 +50,27 @@ class KeyBar(Widget):
         super().__init__()
         self._keymap = tuple(keymap)
         self._commands: tuple[Command, ...] = ()
-        self._why_not: Callable[[str], str | None] = lambda _command_id: None
         self._drawn: tuple[tuple[str, bool], ...] = ()
+        """Id of each command, and whether it is possible now."""
+        self._known_words: dict[tuple[str, bool], Text] = {}
 
     def show(self, commands: Sequence[Command], why_not: Callable[[str], str | None]) -> None:
         """Show these commands; those with a reason against them are dim."""
         drawn = tuple((command.id, why_not(command.id) is None) for command in commands)
         if drawn == self._drawn:
             return
-        self._commands, self._why_not, self._drawn = tuple(commands), why_not, drawn
+        self._commands, self._drawn = tuple(commands), drawn
         self.refresh()
 
     def render(self) -> Text:
         """The line: as many whole commands as fit, the last resort ones always, at the right edge."""
-        always = [self._words(command) for command in self._commands if command.id in _ALWAYS]
+        possible = dict(self._drawn)
+        all_words = {command.id: self._words(command, possible[command.id]) for command in self._commands}
+        always = [words for command_id, words in all_words.items() if command_id in _ALWAYS]
         room = self.content_size.width - sum(words.cell_len for words in always)
         text = Text(no_wrap=True, overflow="crop")
-        for command in self._commands:
-            words = self._words(command)
-            if command.id in _ALWAYS or text.cell_len + words.cell_len > room:
+        for command_id, words in all_words.items():
+            if command_id in _ALWAYS or text.cell_len + words.cell_len > room:
                 continue
             text.append_text(words)
         text.append(" " * max(0, room - text.cell_len))
@@ -76,12 +78,17 @@ class KeyBar(Widget):
             text.append_text(words)
         return text
 
-    def _words(self, command: Command) -> Text:
-        """`d Delete  `, dim where it cannot be done; empty for a command without a key."""
+    def _words(self, command: Command, possible: bool) -> Text:
+        """`d Delete  `, dim where it cannot be done; empty for a command without a key. Each is made once."""
+        known = self._known_words.get((command.id, possible))
+        if known is None:
+            known = self._known_words[command.id, possible] = self._made(command, possible)
+        return known
+
+    def _made(self, command: Command, possible: bool) -> Text:
         keys = keys_of(command, self._keymap)
         if not keys:
             return Text()
-        possible = self._why_not(command.id) is None
         meta = Style(meta={"command": command.id})
         key = Text(shown_key(keys[0]), Style(bold=possible, dim=not possible) + meta)
         return key.append(f" {command.label}  ", Style(dim=not possible) + meta)

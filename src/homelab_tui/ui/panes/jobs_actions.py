@@ -1,8 +1,8 @@
 """What the keys of the Jobs pane do beside looking: each shows its plan, asks, and tells every target's result."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from itertools import compress
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from itertools import compress, islice
 from operator import attrgetter
 from typing import TypeVar
 
@@ -43,13 +43,19 @@ class _Meant(Frozen):
 
 
 def _meant(view: JobsView, keys: tuple[str, ...]) -> _Meant:
-    wanted = {kind: _names(keys, kind) for kind in ("job:", "cronjob:")}
-    # Looked through in C: there may be ten thousand, and every step of the cursor asks.
-    jobs = [*compress(view.jobs, map(wanted["job:"].__contains__, map(_id_of, view.jobs)))] if wanted["job:"] else []
-    owners = wanted["cronjob:"] | {(job.id.cluster, job.id.namespace, job.cronjob) for job in jobs if job.cronjob}
-    cronjobs = [*compress(view.cronjobs, map(owners.__contains__, map(_name_of, view.cronjobs)))] if owners else []
+    jobs = _among(view.jobs, _id_of, _names(keys, "job:"))
+    owners = {(job.id.cluster, job.id.namespace, job.cronjob) for job in jobs if job.cronjob}
+    cronjobs = _among(view.cronjobs, _name_of, owners | _names(keys, "cronjob:"))
     recovered = [job for job in view.failed if job.superseded and job.uid]
     return _Meant(view, keys, jobs, cronjobs, recovered)
+
+
+def _among(things: Sequence[T], name_of: Callable[[T], object], names: Collection[object]) -> list[T]:
+    """Those of these names, in the order of the things.
+
+    Looked through in C, and no further than needed: there may be ten thousand, and every step of the cursor asks.
+    """
+    return [*islice(compress(things, map(names.__contains__, map(name_of, things))), len(names))]
 
 
 def _names(keys: tuple[str, ...], kind: str) -> set[tuple[str, ...]]:
