@@ -136,9 +136,8 @@ class Lab:
         )
         self.restarts = Restarts(self.nodes, self.poe, lambda: self.store.state, partial(self.read, ("switches",)))
         self._accounts = AccountReadings(sources.ssh, self.store, self.clock, state_dir)
-        light = [f"clusters:{cluster.name}" for cluster in sources.clusters]
-        light += [f"prometheus:{server.name}" for server in sources.prometheus]
-        self._loops = Loops(light)
+        clusters = [f"clusters:{cluster.name}" for cluster in sources.clusters]
+        self._loops = Loops(clusters, [*clusters, *(f"prometheus:{server.name}" for server in sources.prometheus)])
         readers = Readers(self._silences, self.memory, self._accounts, self._loops.hear)
         self.readings = Readings(config, sources, self.store, self.clock, readers)
         self._watchers = tuple(

@@ -11,6 +11,9 @@ log = logging.getLogger(__name__)
 Loop = Callable[[], Awaitable[None]]
 
 _CLOSE_S = 2.0
+_FIRST_S = 0.5
+_SHOWN_S = 0.1
+"""What the clusters told is drawn meanwhile: what a Prometheus says of 10,000 Jobs takes half a second to read."""
 _HEAD_START_S = 1.0
 _DRAWN_S = 0.25
 """What the light sources told is drawn meanwhile: loading paramiko and pysnmp would keep the screen from it."""
@@ -21,15 +24,37 @@ _LOGINS_WITHIN_S = 2.0
 _WEIGHTS = {"prometheus": 0, "alertmanager": 0, "probe": 2, "account": 3, "logins": 4, "updates": 5}
 
 
-class Loops:
-    """Everything that goes on while a lab is open. `light`: names of what is to speak first (see `hear`)."""
+class _Voices:
+    """Sources, until each of them has answered or failed for the first time."""
 
-    def __init__(self, light: Iterable[str]) -> None:
-        self._tasks: list[asyncio.Task[None]] = []
-        self._unheard = set(light)
-        """Clusters and Prometheus servers that have neither answered nor failed yet."""
-        self._heard = asyncio.Event()
+    def __init__(self, names: Iterable[str]) -> None:
+        self._silent = set(names)
+        self._all = asyncio.Event()
         self.hear("")
+
+    def hear(self, name: str) -> None:
+        self._silent.discard(name)
+        if not self._silent:
+            self._all.set()
+
+    @property
+    def all_heard(self) -> bool:
+        return self._all.is_set()
+
+    async def all_within(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._all.wait()
+
+
+class Loops:
+    """Everything that goes on while a lab is open. Names are those of `hear`."""
+
+    def __init__(self, first: Iterable[str], light: Iterable[str]) -> None:
+        """`first`: the clusters, whose failed Jobs are waited for; `light`: who speaks before anybody logs in."""
+        self._tasks: list[asyncio.Task[None]] = []
+        self._first = _Voices(first)
+        self._light = _Voices(light)
 
     def start(self, at_once: Iterable[Loop], pollers: Mapping[str, Loop]) -> None:
         """Begin. Pollers begin by what they cost, the logins spread over a second or two."""
@@ -40,7 +65,7 @@ class Loops:
             logins += weight > 1
             later_s = logins * min(_LOGIN_EVERY_S, _LOGINS_WITHIN_S / len(pollers))
             later_s += _UPDATES_AFTER_S if weight == _WEIGHTS["updates"] else 0.0
-            loop = self._after_the_light(run, later_s) if weight else _forever(run)
+            loop = self._after_the_light(run, later_s) if weight else self._after_the_first(run)
             self._tasks.append(asyncio.create_task(loop, name=name))
 
     async def close(self) -> None:
@@ -51,9 +76,15 @@ class Loops:
 
     def hear(self, name: str) -> None:
         """A source has answered, or failed, for the first time."""
-        self._unheard.discard(name)
-        if not self._unheard:
-            self._heard.set()
+        self._first.hear(name)
+        self._light.hear(name)
+
+    async def _after_the_first(self, loop: Loop) -> None:
+        """A loop that lets the clusters speak first, half a second at most, and what they said be drawn."""
+        if not self._first.all_heard:
+            await self._first.all_within(_FIRST_S)
+            await asyncio.sleep(_SHOWN_S)
+        await _forever(loop)
 
     async def _after_the_light(self, loop: Loop, later_s: float) -> None:
         """A loop that lets the light sources speak first, and `later_s` more.
@@ -61,9 +92,7 @@ class Loops:
         A dozen logins at once would keep the event loop from hearing what the others say. It waits until each of those
         has answered, or failed, for the first time, at most a second; and until that is on the screen.
         """
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_HEAD_START_S):
-                await self._heard.wait()
+        await self._light.all_within(_HEAD_START_S)
         await asyncio.sleep(_DRAWN_S + later_s)
         await _forever(loop)
 
