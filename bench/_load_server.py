@@ -30,6 +30,17 @@ _SCRAPE_S = 15.0
 _PAST = ("kube_job_owner", "kube_job_failed", "kube_job_complete", "kube_job_created", "kube_job_status_start_time")
 """What is asked for of runs whose Jobs may be gone."""
 _EMPTY = {"pods": "Pod", "nodes": "Node", "events": "Event", "persistentvolumeclaims": "PersistentVolumeClaim"}
+_RESOURCES = {
+    "api/v1": (
+        ("namespaces", "Namespace", False),
+        ("nodes", "Node", False),
+        ("pods", "Pod", True),
+        ("events", "Event", True),
+        ("persistentvolumeclaims", "PersistentVolumeClaim", True),
+    ),
+    "apis/batch/v1": (("jobs", "Job", True), ("cronjobs", "CronJob", True)),
+}
+"""Version → plural, kind, whether it lives in a namespace."""
 Watch = tuple[str, bool, asyncio.Queue[bytes | None]]
 """Plural, whether only Jobs without a success are wanted, and where its lines go."""
 
@@ -171,6 +182,8 @@ class Api:
             versions = [{"groupVersion": "batch/v1", "version": "v1"}]
             group = {"name": "batch", "versions": versions, "preferredVersion": versions[0]}
             return 200, encoded({"kind": "APIGroupList", "apiVersion": "v1", "groups": [group]})
+        if path.strip("/") in _RESOURCES:
+            return 200, _resources(path.strip("/"))
         if parts[-1] == "namespaces":
             space = {"metadata": {"name": SPACE, "uid": "space", "creationTimestamp": "2026-01-01T00:00:00Z"}}
             return 200, self._list("v1", "Namespace", [encoded({**space, "status": {"phase": "Active"}})], params)
@@ -246,6 +259,17 @@ class Prometheus:
                 return self._now
             return self._past if "kube_job_" in query else vector(iter(()), now)
         return encoded({"status": "success", "data": {"alerts": [], "groups": [], "version": "2.53.0"}})
+
+
+def _resources(version: str) -> bytes:
+    """What is to be found under a version: others look before they ask."""
+    verbs = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
+    found = [
+        {"name": plural, "singularName": kind.lower(), "kind": kind, "namespaced": has_namespace, "verbs": verbs}
+        for plural, kind, has_namespace in _RESOURCES[version]
+    ]
+    group = version.removeprefix("apis/").removeprefix("api/")
+    return encoded({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group, "resources": found})
 
 
 def _headers(head: str) -> list[tuple[str, str, str]]:
