@@ -8,17 +8,15 @@ import contextlib
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.real.administered_sshd import AdministeredSshd, number_apart
-from tests.real.sshd import Account, free_port, make_key
+from tests.real.sshd import Account, free_port, make_key, speaks_ssh
 from tests.servers import require_binary
 
 _BOOT_TIMEOUT_S = 90.0
@@ -85,7 +83,7 @@ class BootedDebian(AdministeredSshd):
                 stdout=console,
                 stderr=subprocess.STDOUT,
             )
-        if self._wait_until_up():
+        if speaks_ssh(self.process, self.port, _BOOT_TIMEOUT_S):
             return
         said = (self.base / "console").read_text(errors="replace").strip()[-500:]
         ended = self.process.poll() is not None
@@ -181,16 +179,6 @@ class BootedDebian(AdministeredSshd):
         self.host_keys = (make_key(place, "ssh_host_ed25519_key"),)
         for file in self.sudoers.iterdir():
             file.unlink()
-
-    def _wait_until_up(self) -> bool:
-        assert self.process is not None
-        end = time.monotonic() + _BOOT_TIMEOUT_S
-        while time.monotonic() < end and self.process.poll() is None:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as wire:
-                if wire.recv(4) == b"SSH-":
-                    return True
-            time.sleep(0.05)
-        return False
 
 
 def demand_namespaces() -> None:

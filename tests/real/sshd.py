@@ -102,7 +102,7 @@ class Sshd:
             config = self._write_config()
             command = [program, "-D", "-f", str(config), "-E", str(self.base / "sshd.log")]
             self.process = subprocess.Popen(self._wrapped(command), stdin=subprocess.DEVNULL)
-            if self._wait_until_up():
+            if speaks_ssh(self.process, self.port, START_TIMEOUT_S):
                 return
         pytest.fail(f"sshd did not start: {self.log()}")
 
@@ -186,15 +186,16 @@ class Sshd:
             return (f"AuthorizedKeysFile {self.base}/home/.ssh/authorized_keys {self.base}/admin/%u",)
         return (f"AuthorizedKeysCommand /bin/cat {self.base}/admin/%u", "AuthorizedKeysCommandUser root")
 
-    def _wait_until_up(self) -> bool:
-        assert self.process is not None
-        end = time.monotonic() + START_TIMEOUT_S
-        while time.monotonic() < end and self.process.poll() is None:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as wire:
-                if wire.recv(4) == b"SSH-":
-                    return True
-            time.sleep(0.02)
-        return False
+
+def speaks_ssh(process: "subprocess.Popen[bytes]", port: int, timeout_s: float) -> bool:
+    """Waits for the greeting; False when the process ends or the time runs out before it comes."""
+    end = time.monotonic() + timeout_s
+    while time.monotonic() < end and process.poll() is None:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1) as wire:
+            if wire.recv(4) == b"SSH-":
+                return True
+        time.sleep(0.02)
+    return False
 
 
 @contextlib.contextmanager

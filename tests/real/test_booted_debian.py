@@ -1,6 +1,5 @@
 """Everything that an administrator does to a node, on a Debian that systemd has booted."""
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,7 @@ from tests.labs import until
 from tests.real.booted_debian import BootedDebian, booted
 from tests.real.command_lines import CommandLine, kill
 from tests.real.sshd import Account, make_key, needs_root
-from tests.real.test_hardening import offers_password, proves
+from tests.real.test_hardening import died_at, offers_password, proves
 
 pytestmark = needs_root
 PASSWORD = Secret("correct horse")
@@ -76,16 +75,8 @@ async def test_when_homelab_dies_the_timer_of_systemds_puts_everything_back(
     server: BootedDebian, account: Account, key: PublicKey
 ) -> None:
     source, node = await pushed(server, account, key), server.node(account)
-    source.rollback_s, reached = 3, asyncio.Event()
-
-    def stage(text: str) -> None:
-        if text == "proving by a fresh login…":
-            reached.set()
-
-    work = asyncio.create_task(source.harden(node, stage))
-    await asyncio.wait_for(reached.wait(), 30)
-    work.cancel()
-    await asyncio.gather(work, return_exceptions=True)
+    source.rollback_s = 3
+    await died_at("proving by a fresh login…", source, node)
     await until(lambda: server.armed == [] and not server.drop_in.exists())
     await until(lambda: server.timers() == [])
     other = server.source(keys=(key,), admin=False)

@@ -7,6 +7,7 @@ import pytest
 
 from homelab_tui.domain.errors import HomelabError, SourceRefused
 from homelab_tui.domain.keys import PublicKey
+from homelab_tui.domain.nodes import Node
 from homelab_tui.sources.ssh import SshSource
 from homelab_tui.sources.ssh_hardening_scripts import CONTENT
 from tests.keygen import key_text
@@ -143,16 +144,7 @@ async def test_when_homelab_dies_half_way_the_node_puts_everything_back_by_itsel
     with administered(alone=True) as (server, account):
         source, key = mine(server, account, tmp_path)
         source.rollback_s = 2
-        node, reached = server.node(account), asyncio.Event()
-
-        def stage(text: str) -> None:
-            if text == at:
-                reached.set()
-
-        work = asyncio.create_task(source.harden(node, stage))
-        await asyncio.wait_for(reached.wait(), 8)
-        work.cancel()  # closes every connection under it, as a kill -9 would
-        await asyncio.gather(work, return_exceptions=True)
+        await died_at(at, source, server.node(account))
         await until(lambda: server.armed == [] and not server.drop_in.exists())
         other = server.source(keys=(key,), admin=False)
         await until(lambda: proves(other, server, account, key))
@@ -167,6 +159,15 @@ async def test_without_sudo_or_without_a_key_nothing_is_begun(tmp_path: Path) ->
         with pytest.raises(SourceRefused, match=r"needs sudo without a password .*nothing was changed"):
             await source.harden(server.node(account), lambda _stage: None)
         assert server.armed == []
+
+
+async def died_at(stage: str, source: SshSource, node: Node) -> None:
+    """A hardening whose program died there: every connection is closed under it, as a kill -9 would."""
+    reached = asyncio.Event()
+    work = asyncio.create_task(source.harden(node, lambda text: reached.set() if text == stage else None))
+    await asyncio.wait_for(reached.wait(), 30)
+    work.cancel()
+    await asyncio.gather(work, return_exceptions=True)
 
 
 async def proves(source: SshSource, server: AdministeredSshd, account: Account, key: PublicKey) -> bool:

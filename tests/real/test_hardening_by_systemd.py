@@ -14,7 +14,7 @@ from tests.labs import until
 from tests.real.administered_sshd import AdministeredSshd, administered
 from tests.real.sshd import Account, needs_root
 from tests.real.systemd import PROGRAMS
-from tests.real.test_hardening import mine, offers_password, proves
+from tests.real.test_hardening import died_at, mine, offers_password, proves
 
 pytestmark = needs_root
 
@@ -63,16 +63,8 @@ async def test_when_homelab_dies_systemds_timer_puts_everything_back(
     server, account = place
     source, key = mine(server, account, tmp_path)
     source.rollback_s = 2
-    node, reached = server.node(account), asyncio.Event()
-
-    def stage(text: str) -> None:
-        if text == "proving by a fresh login…":
-            reached.set()
-
-    work = asyncio.create_task(source.harden(node, stage))
-    await asyncio.wait_for(reached.wait(), 20)
-    work.cancel()
-    await asyncio.gather(work, return_exceptions=True)
+    node = server.node(account)
+    await died_at("proving by a fresh login…", source, node)
     await until(lambda: server.armed == [] and not server.drop_in.exists(), 15)
     assert calls(server).count("systemctl reload ssh.service") == 2  # ours, and the rollback's
     assert timers(server) == []

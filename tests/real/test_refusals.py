@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.secrets import Secret
 from homelab_tui.sources.ssh import SshSource
 from tests.keygen import key_text
+from tests.listeners import serving
 from tests.real.sshd import Account, Sshd, make_key, needs_root, running_sshd, throw_away_account
 
 PASSWORD = Secret("correct horse")
@@ -58,13 +58,19 @@ async def test_readings_of_a_closed_account_and_the_push_that_opens_it_are_refus
         assert failures(server) == 2  # the key was offered before the password, on the same connection
 
 
+async def refused_and_then_opened(server: Sshd, account: Account, source: SshSource, key: PublicKey) -> Node:
+    """My key was refused, and then somebody else has let it in."""
+    node = server.node(account)
+    with pytest.raises(CredentialsNeeded):
+        await source.read_account(node)
+    account.write(".ssh/authorized_keys", f"{key_text(key.blob)} by somebody else\n".encode())
+    return node
+
+
 @needs_root
 async def test_who_wants_to_know_is_told_anew(tmp_path: Path) -> None:
     with closed_account(tmp_path) as (server, account, source, key):
-        node = server.node(account)
-        with pytest.raises(CredentialsNeeded):
-            await source.read_account(node)
-        account.write(".ssh/authorized_keys", f"{key_text(key.blob)} by somebody else\n".encode())
+        node = await refused_and_then_opened(server, account, source, key)
         with pytest.raises(CredentialsNeeded):
             await source.read_account(node)
         source.forget()  # ctrl+r
@@ -75,10 +81,7 @@ async def test_who_wants_to_know_is_told_anew(tmp_path: Path) -> None:
 @needs_root
 async def test_a_proof_is_never_answered_from_memory(tmp_path: Path) -> None:
     with closed_account(tmp_path) as (server, account, source, key):
-        node = server.node(account)
-        with pytest.raises(CredentialsNeeded):
-            await source.read_account(node)
-        account.write(".ssh/authorized_keys", f"{key_text(key.blob)} by somebody else\n".encode())
+        node = await refused_and_then_opened(server, account, source, key)
         assert (await source.prove(node, key)).proven
         assert (await source.read_account(node)).account == account.user  # the proof was a login, too
 
@@ -125,14 +128,8 @@ class Barring:
 @contextlib.contextmanager
 def barring(said: bytes) -> Iterator[Barring]:
     server = Barring(said)
-    thread = threading.Thread(target=server.serve, daemon=True)
-    thread.start()
-    try:
+    with serving(server.listener, server.serve):
         yield server
-    finally:
-        server.listener.shutdown(socket.SHUT_RDWR)
-        server.listener.close()
-        thread.join(5)
 
 
 def at(port: int, name: str = "nuc01") -> Node:

@@ -15,6 +15,7 @@ from homelab_tui.config.model import KeysConfig, SshConfig
 from homelab_tui.domain.errors import CredentialsNeeded
 from homelab_tui.domain.nodes import Node
 from homelab_tui.sources.ssh import SshSource
+from tests.listeners import serving
 from tests.wire.ssh_lab import new_key
 
 
@@ -55,14 +56,10 @@ class Refusing:
 @contextlib.contextmanager
 def refusing(version: str) -> Iterator[Refusing]:
     server = Refusing(version)
-    thread = threading.Thread(target=server.serve, daemon=True)
-    thread.start()
     try:
-        yield server
+        with serving(server.listener, server.serve):
+            yield server
     finally:
-        server.listener.shutdown(socket.SHUT_RDWR)
-        server.listener.close()
-        thread.join(5)
         for transport in server.transports:
             transport.close()
 

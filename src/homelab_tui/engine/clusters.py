@@ -27,7 +27,7 @@ _HURRY_S = 0.02
 _AT_ONCE_S = 0.001
 _HEAD_START_S = 1.0
 _FAILED = (JobState.FAILED, JobState.FAILING)
-_SHOWN = ("jobs", "cronjobs")
+_JOBS, _CRONJOBS = "jobs", "cronjobs"
 
 
 T = TypeVar("T", bound=HasUid)
@@ -98,8 +98,8 @@ class ClusterWatcher:
         """Watch for ever; ends only by cancellation."""
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._keep(_SHOWN[0], self._watch_jobs, self._set_jobs))
-                group.create_task(self._keep(_SHOWN[1], self.source.watch_cronjobs, self._set_cronjobs))
+                group.create_task(self._keep(_JOBS, self._watch_jobs, self._set_jobs))
+                group.create_task(self._keep(_CRONJOBS, self.source.watch_cronjobs, self._set_cronjobs))
                 # What is waited for first: the rest would take its time from it.
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(_HEAD_START_S):
@@ -261,7 +261,7 @@ class ClusterWatcher:
                 cronjobs=_same(last.cronjobs, tuple(self._cronjobs.values())),
                 pods=_same(last.pods, tuple(self._pods.values())),
                 nodes=_same(last.nodes, tuple(self._nodes.values())),
-                is_whole=self._unread.isdisjoint(_SHOWN),
+                is_whole=self._unread.isdisjoint((_JOBS, _CRONJOBS)),
                 notes=tuple(self._notes.values()),
             )
             self._value = self._last = _same(last, made)

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import TypeVar
 
@@ -193,7 +193,8 @@ class PrometheusSource:
             series.add(pieces.add(part))
 
         await self._http.query(query, limit_s=limit_s, take=take)
-        last = await self._understood(b"", lambda _: pieces.end())
+        with self._named():
+            last = pieces.end()
         series.add(last.samples)
         return _Collected(series, last.warnings, sum(sizes))
 
@@ -247,11 +248,17 @@ class PrometheusSource:
         return None if age_s is None else float(max(0, round(age_s)))
 
     async def _understood(self, body: bytes, read: Callable[[bytes], T]) -> T:
-        """What `read` makes of an answer; its complaint gets this server's name in front."""
-        try:
+        """What `read` makes of an answer."""
+        with self._named():
             if len(body) < _LARGE_BYTES:
                 return read(body)
             return await in_daemon_thread(lambda: read(body), name=f"prometheus-{self._config.name}")
+
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        """Whatever is complained of gets this server's name in front."""
+        try:
+            yield
         except SourceGarbled as error:
             raise SourceGarbled(f"{self._config.name}: {error}") from error
 

@@ -52,8 +52,8 @@ class JobsPane(JobsActing):
         return present.rows(state, now, completed=self.shows_completed, memo=self._memo)
 
     def is_loading(self, state: LabState) -> bool:
-        """Whether a long list is still being read or merged."""
-        return not state.jobs.is_whole
+        """Whether a long list is still being read or merged, or a cluster has not spoken yet."""
+        return not state.jobs.is_whole or any(not r.value and not r.problem for _, r in state.clusters)
 
     def action_toggle_completed(self) -> None:
         """Show or hide the Jobs that ended well."""
@@ -73,7 +73,7 @@ class JobsPane(JobsActing):
         )
         notes = [f"{failed} failed"] if failed or HealthState.NO_DATA in words else []
         notes += ["NO DATA"] if HealthState.NO_DATA in words else []
-        notes += [] if state.jobs.is_whole else ["reading…"]
+        notes += ["reading…"] if self.is_loading(state) else []
         return f" ({', '.join(notes)})" if notes else ""
 
     def why_not(self, command_id: str) -> str | None:

@@ -6,15 +6,11 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.widgets import Button, RadioButton, RadioSet, Static
+from textual.widgets import Button, RadioButton, RadioSet
 
 from homelab_tui.domain.operations import Plan
-from homelab_tui.present.plans import plan_text
-from homelab_tui.present.table import printable
-from homelab_tui.ui.notices import copy_lines
-from homelab_tui.ui.screens.dialog import Dialog
+from homelab_tui.ui.screens.plan_dialog import PlanDialog
 
 PROPAGATIONS = (
     ("background", "Background: the Job at once, its Pods after it"),
@@ -23,14 +19,13 @@ PROPAGATIONS = (
 )
 
 
-class DeleteScreen(Dialog[str]):
+class DeleteScreen(PlanDialog[str]):
     """The propagation that was confirmed; None when nothing was. Background, unless another is chosen."""
 
     DEFAULT_CSS = """
     DeleteScreen RadioSet { width: 1fr; height: auto; margin-top: 1; border: none; padding: 0; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("Y", "copy_command", show=False, id="app.copy"),
         Binding("b", "choose(0)", show=False),
         Binding("f", "choose(1)", show=False),
         Binding("o", "choose(2)", show=False),
@@ -47,46 +42,25 @@ class DeleteScreen(Dialog[str]):
         """As it is chosen now."""
         return self._plan_for(self._propagation)
 
-    def compose(self) -> ComposeResult:
-        """Plan, choice, buttons."""
-        plan = self.plan
-        box = Vertical(classes="box")
-        box.border_title = Content(printable(plan.title))
-        with box:
-            with VerticalScroll(classes="text", can_focus=False):
-                yield Static(plan_text(plan), id="plan", markup=False)
-            with Vertical(classes="foot"):
-                if plan.is_allowed:
-                    with RadioSet():
-                        for word, text in PROPAGATIONS:
-                            chosen = word == self._propagation
-                            yield RadioButton(_label(word, text, chosen=chosen), value=chosen)
-                with Horizontal(classes="buttons"):
-                    yield Button("Cancel" if plan.is_allowed else "Close", id="cancel")
-                    if plan.is_allowed:
-                        yield Button("Go on", id="go", variant="error")
-
-    def on_mount(self) -> None:
-        """The focus is on what does no harm."""
-        self.query_one("#cancel").focus()
+    def choices(self) -> ComposeResult:
+        """What becomes of the Pods."""
+        with RadioSet():
+            for word, text in PROPAGATIONS:
+                chosen = word == self._propagation
+                yield RadioButton(_label(word, text, chosen=chosen), value=chosen)
 
     @on(RadioSet.Changed)
     def _chosen(self, event: RadioSet.Changed) -> None:
         self._propagation = PROPAGATIONS[event.index][0]
         for (word, text), button in zip(PROPAGATIONS, self.query(RadioButton), strict=True):
             button.label = _label(word, text, chosen=word == self._propagation)
-        self.query_one("#plan", Static).update(plan_text(self.plan))
+        self.show_plan()
 
     def action_choose(self, place: int) -> None:
         """By its letter, wherever the focus is."""
         buttons = list(self.query(RadioButton))
         if buttons:
             buttons[place].value = True
-
-    def action_copy_command(self) -> None:
-        """The commands that do the same."""
-        if self.plan.commands:
-            copy_lines(self, self.plan.commands)
 
     @on(Button.Pressed)
     def _answer(self, event: Button.Pressed) -> None:

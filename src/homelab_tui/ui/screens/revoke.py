@@ -6,20 +6,19 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.widgets import Button, Checkbox, Static
+from textual.widgets import Button, Checkbox
 
 from homelab_tui.domain.operations import Plan
-from homelab_tui.present.plans import plan_text
 from homelab_tui.present.table import printable
 from homelab_tui.ui.screens.choices import Choice
-from homelab_tui.ui.screens.dialog import Dialog
+from homelab_tui.ui.screens.plan_dialog import PlanDialog
 
 _BY_NUMBER = 9
 
 
-class RevokeScreen(Dialog[tuple[str, ...]]):
+class RevokeScreen(PlanDialog[tuple[str, ...]]):
     """The accounts that may lose their last usable line, once it is agreed to; None when it is not. At first none."""
 
     DEFAULT_CSS = """
@@ -37,34 +36,23 @@ class RevokeScreen(Dialog[tuple[str, ...]]):
         self._users = tuple(users)
         self._chosen: set[str] = set()
 
-    def compose(self) -> ComposeResult:
-        """Plan, choices, buttons."""
-        plan = self._plan_for(self._chosen)
-        box = Vertical(classes="box")
-        box.border_title = Content(printable(plan.title))
-        with box:
-            with VerticalScroll(classes="text", can_focus=False):
-                yield Static(plan_text(plan), id="plan", markup=False)
-            with Vertical(classes="foot"):
-                if plan.is_allowed:
-                    with VerticalScroll(classes="choices", can_focus=False):
-                        for place, user in enumerate(self._users):
-                            yield Choice(_label(place, user))
-                with Horizontal(classes="buttons"):
-                    yield Button("Cancel" if plan.is_allowed else "Close", id="cancel")
-                    if plan.is_allowed:
-                        yield Button("Go on", id="go", variant="error")
+    @property
+    def plan(self) -> Plan:
+        """As it is chosen now."""
+        return self._plan_for(self._chosen)
 
-    def on_mount(self) -> None:
-        """The focus is on what does no harm."""
-        self.query_one("#cancel").focus()
+    def choices(self) -> ComposeResult:
+        """The accounts."""
+        with VerticalScroll(classes="choices", can_focus=False):
+            for place, user in enumerate(self._users):
+                yield Choice(_label(place, user))
 
     @on(Checkbox.Changed)
     def _changed(self, event: Checkbox.Changed) -> None:
         place = list(self.query(Checkbox)).index(event.checkbox)
         user = self._users[place]
         (self._chosen.add if event.value else self._chosen.discard)(user)
-        self.query_one("#plan", Static).update(plan_text(self._plan_for(self._chosen)))
+        self.show_plan()
 
     def action_choose(self, place: int) -> None:
         """By its number, wherever the focus is."""
