@@ -58,8 +58,10 @@ def open_session(access: ClusterAccess, credential: ExecCredential | None) -> Se
 
     Raises: SourceError for certificates, keys and proxies that cannot be used.
     """
-    # Heavy wire library; here it is loaded off the loop.
+    # Heavy wire libraries; here they are loaded off the loop.
     import httpx
+
+    from homelab_tui.sources.http_wire import closing
 
     stamp = _stamp(access)
     from_plugin = credential is not None and credential.certificate_pem is not None
@@ -77,7 +79,7 @@ def open_session(access: ClusterAccess, credential: ExecCredential | None) -> Se
         (b"User-Agent", f"homelab/{__version__}".encode()),
         *((name.encode(), value.encode()) for name, value in access.headers),
     ]
-    client = httpx.AsyncClient(transport=_transport(access, context), headers=headers, trust_env=False)
+    client = closing(httpx.AsyncClient(transport=_transport(access, context), headers=headers, trust_env=False))
     return Session(access, client, Bearer(access), stamp, credential)
 
 

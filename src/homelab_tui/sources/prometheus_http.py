@@ -205,14 +205,17 @@ class PrometheusHttp:
         # Heavy wire library; in this thread its import does not hold the screen up.
         import httpx
 
+        from homelab_tui.sources.http_wire import closing
+
         url = self._url()
-        return httpx.AsyncClient(
+        client = httpx.AsyncClient(
             verify=self._trust() if url.scheme == "https" else False,
             timeout=httpx.Timeout(self._config.read_timeout_s, connect=self._config.connect_timeout_s),
             follow_redirects=False,
             # A proxy from the environment is no way to this machine itself.
             trust_env=not _is_loopback(url.hostname or ""),
         )
+        return closing(client)
 
     def _trust(self) -> ssl.SSLContext:
         # Heavy wire library; by now it is loaded.

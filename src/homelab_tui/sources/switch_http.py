@@ -87,14 +87,17 @@ class SwitchHttp:
         # Heavy wire library; in this thread its import does not hold the screen up.
         import httpx
 
+        from homelab_tui.sources.http_wire import closing
+
         base = urlsplit(self._config.url or "")
-        return httpx.AsyncClient(
+        client = httpx.AsyncClient(
             verify=_trust(self._config) if base.scheme == "https" else False,
             timeout=httpx.Timeout(limits.read_timeout_s, connect=limits.connect_timeout_s),
             follow_redirects=False,
             # A proxy from the environment is no way to this machine itself.
             trust_env=not _is_loopback(base.hostname or ""),
         )
+        return closing(client)
 
     async def _exchange(
         self, client: "httpx.AsyncClient", method: str, url: str, body: object, headers: Mapping[str, str]

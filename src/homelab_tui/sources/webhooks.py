@@ -32,6 +32,8 @@ class Webhook:
         """
         import httpx  # a wire library: in its first call
 
+        from homelab_tui.sources.http_wire import closing
+
         if self._as_ntfy:
             headers = {"Title": _ascii(title), "Priority": _PRIORITIES.get(severity, "default"), "Tags": "homelab"}
             body = text.encode()
@@ -40,7 +42,7 @@ class Webhook:
             body = json.dumps({"title": title, "severity": severity, "text": text, **document}).encode()
         limits = httpx.Timeout(_READ_S, connect=_CONNECT_S)
         try:
-            async with httpx.AsyncClient(timeout=limits, trust_env=self._trust_env) as client:
+            async with closing(httpx.AsyncClient(timeout=limits, trust_env=self._trust_env)) as client:
                 answer = await client.post(self._url.reveal(), content=body, headers=headers)
         except httpx.TimeoutException:
             # `from None`: the library's own words have the whole address in them.
