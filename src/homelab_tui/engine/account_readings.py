@@ -31,7 +31,7 @@ class AccountReadings:
         """Host key and authorized_keys of one account."""
         self._store.put("ways", node.account, await self._ssh.way(node))
         known = self._known.pop(node.account, None)
-        met = entry(self._store.state.host_keys, node.account)
+        met = entry(self._store.told.host_keys, node.account)
         if known is not None and met is not None and met.state is HostKeyState.TRUSTED:
             self._store.update(sightings=self._sightings.saw(node.account, known))
             return known
@@ -49,10 +49,10 @@ class AccountReadings:
 
     def strangers(self, node: Node) -> tuple[str, ...]:
         """Keys on a node that are none of mine, where its log may be read at all (as root)."""
-        value = reading_of(self._store.state.accounts, node.account).value
+        value = reading_of(self._store.told.accounts, node.account).value
         if value is None or not value.sudo:
             return ()
-        mine = {key.fingerprint for key in self._store.state.my_keys}
+        mine = {key.fingerprint for key in self._store.told.my_keys}
         return tuple(dict.fromkeys(c.fingerprint for c in value.all_cells if c.fingerprint not in mine))
 
     async def read_mine(self) -> object:

@@ -186,9 +186,10 @@ class Operations:
     def _put(self, operation: Operation) -> None:
         self._rows.pop(operation.target, None)
         self._rows[operation.target] = operation
-        ended = [row.target for row in self._rows.values() if not row.is_busy]
-        for target in ended[:-_KEPT]:
-            del self._rows[target]
+        if not operation.is_busy:
+            ended = [row.target for row in self._rows.values() if not row.is_busy]
+            for target in ended[:-_KEPT]:
+                del self._rows[target]
         self._store.update(operations=tuple(self._rows.values()))
 
     def _forget(self, operation: Operation, called: str, task: asyncio.Task[Result]) -> None:

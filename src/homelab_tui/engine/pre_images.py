@@ -60,13 +60,14 @@ class PreImages:
     def newest(self, node: Node) -> tuple[PreImageRecord, ...]:
         """What the last write to this account that was not undone yet has overwritten: one record a file."""
         wanted = _words(node.name, node.user or "")
-        found = [record for path in self._files() if (record := _record(path, wanted)) is not None]
+        paths = (self._directory / name for name in self._names() if name.startswith(f"{wanted}~"))
+        found = [record for path in paths if (record := _record(path, wanted)) is not None]
         last = max((record.taken_at for record in found), default=None)
         return tuple(record for record in found if record.taken_at == last)
 
-    def _files(self) -> Sequence[Path]:
+    def _names(self) -> Sequence[str]:
         try:
-            return sorted(path for path in self._directory.iterdir() if not path.name.endswith(".part"))
+            return sorted(os.listdir(self._directory))
         except OSError:
             return ()
 

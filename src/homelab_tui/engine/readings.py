@@ -129,7 +129,7 @@ class Readings:
     async def _look_for_updates(self, node: Node) -> None:
         """Ask a node that answers; one that does not has been told so already."""
         poller = self._pollers.get(f"updates:{node.name}")
-        if poller is not None and reading_of(self._store.state.reachability, node.name).value:
+        if poller is not None and reading_of(self._store.told.reachability, node.name).value:
             await poller.poll()
 
     async def _read_cluster(self, source: ActsOnJobs) -> None:

@@ -54,6 +54,11 @@ class Store:
             self._state = self._derived()
         return self._state
 
+    @property
+    def told(self) -> LabState:
+        """The state as its sources have told it: what is derived may be older. It costs nothing."""
+        return self._state
+
     def settled(self) -> LabState:
         """The state with everything derived, however long that takes."""
         state = self.state

@@ -86,10 +86,17 @@ def nodes_of(lab: Lab, keys: Sequence[str]) -> list[Node]:
     names = {key.partition(":")[2] for key in keys if key.startswith("account:")}
     names |= {key.split(":")[1] for key in keys if key.startswith("found:")}
     strange = {key.partition(":")[2] for key in keys if key.startswith("unknown:")}
-    for unknown in unknown_keys(lab.store.state):
-        if unknown.fingerprint in strange:
-            names.update(unknown.on)
+    if strange:
+        for unknown in unknown_keys(lab.store.state):
+            if unknown.fingerprint in strange:
+                names.update(unknown.on)
     return [node for node in lab.config.nodes if node.account in names]
+
+
+def has_keys(state: LabState, nodes: Sequence[Node]) -> bool:
+    """Whether a key is on one of the nodes."""
+    wanted = {node.account for node in nodes}
+    return any(account in wanted and reading.value and reading.value.all_cells for account, reading in state.accounts)
 
 
 def removable_keys(state: LabState, nodes: Sequence[Node]) -> tuple[PublicKey, ...]:

@@ -11,7 +11,7 @@ from homelab_tui.domain.operations import Plan
 from homelab_tui.engine.key_finds import closed_accounts, find_unknown
 from homelab_tui.engine.lab import Lab
 from homelab_tui.ui.notices import tell, tell_results
-from homelab_tui.ui.panes.keys_base import KeysPaneBase, removable_keys
+from homelab_tui.ui.panes.keys_base import KeysPaneBase, has_keys, removable_keys
 from homelab_tui.ui.screens.confirm import ConfirmScreen
 from homelab_tui.ui.screens.new_key import NewKeyScreen
 from homelab_tui.ui.screens.revoke import RevokeScreen
@@ -27,7 +27,7 @@ class KeyChangesPane(KeysPaneBase):
             return None
         if not nodes:
             return "there is no node under the cursor"
-        if command_id == "keys.revoke" and not removable_keys(lab.store.state, nodes):
+        if command_id == "keys.revoke" and not has_keys(lab.store.state, nodes):
             return "no key was found there"
         if command_id == "keys.rotate" and len(lab.store.state.my_keys) < 2:
             return "there is no second key of mine to take its place; g makes one"
