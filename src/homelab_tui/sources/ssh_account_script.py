@@ -18,10 +18,14 @@ MOST_OTHERS = 200
 # For the account itself, and once more as root for the other accounts of the node. `as` runs a program as the account
 # whose file is looked at: root never opens a file on a path that somebody else can change (CVE-2026-11837).
 # `measure` comes first and asks for all paths of an account at once; what it heard is gone through without a program.
+# What is said is kept, and written in one piece: for each line a server sends a packet of its own, which costs both
+# ends more than all that the shell does in between.
 _LOOK = r"""
-say() { printf '\n@@HL %s\n' "$*"; }
 nl='
 '
+said=
+say() { said="$said$nl@@HL $*$nl"; }
+tell() { printf %s "$said"; said=; }
 expand() {
   r=$1; o=
   while [ -n "$r" ]; do
@@ -86,9 +90,12 @@ size() {
   n=$(as cat "$p" | head -c 1000001 | wc -c)
 }
 show() {
-  if command -v base64 >/dev/null 2>&1; then say B64; as base64 "$p"
-  elif command -v hexdump >/dev/null 2>&1; then say HEX; as hexdump -v -e '1/1 "%02x"' "$p"
-  else say HEX; as od -An -v -tx1 "$p"; fi
+  if command -v base64 >/dev/null 2>&1; then say B64; b=$(as base64 "$p")
+  elif command -v hexdump >/dev/null 2>&1; then say HEX; b=$(as hexdump -v -e '1/1 "%02x"' "$p")
+  else say HEX; b=$(as od -An -v -tx1 "$p"); fi
+  set -- $?
+  said=$said$b
+  return $1
 }
 look() {
   say FILE "$1"
@@ -138,14 +145,16 @@ while IFS=: read -r u _ i gid _ HOME _; do
     [ -f "$o" ] && there=yes
   done
   [ -n "$there" ] && home=$(cd "$HOME" 2>/dev/null && pwd -P) || continue
-  found=$((found + 1)); [ "$found" -le @MOST ] || { say MORE; break; }
+  found=$((found + 1)); [ "$found" -le @MOST ] || { say MORE; tell; break; }
   say OTHER "$i $u $HOME"
   say REAL "$home"
   measure
   for f in $files; do expand "$f"; if wanted "$o"; then look "$o"; fi; done
   chains
+  tell
 done
 say LOOKED
+tell
 """
 
 # Whether sudo works without a password is not asked again (5 ms of CPU, a line in the log, and from some a mail to
@@ -208,9 +217,11 @@ others=$(cat <<'OTHERS_END'
 @OTHERS
 OTHERS_END
 )
+tell
 $s sh -c "$others" homelab "$u" "$files" 2>/dev/null
 fi
 say DONE
+tell
 }
 main </dev/null
 """

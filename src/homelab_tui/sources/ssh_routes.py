@@ -238,5 +238,7 @@ def _first_line(text: str) -> str:
 
 def printable(text: str, limit: int = 200) -> str:
     """A server's or program's words, safe to put into a message: no control characters, one line, not endless."""
-    words = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else " " for char in text)
+    words = " ".join(text.split())
     return words if len(words) <= limit else words[: limit - 1] + "…"
