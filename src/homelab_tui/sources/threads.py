@@ -8,33 +8,60 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
-_asked_for: "queue.SimpleQueue[tuple[Callable[[], None], str]]" = queue.SimpleQueue()
-_starter_lock = threading.Lock()
-_starters: list[threading.Thread] = []
+IDLE_S = 5.0
+"""How long a thread waits for more work. 64 logins are 200 pieces of it, and a start costs as much as a packet."""
+
+_Work = tuple[Callable[[], None], str]
+_Inbox = queue.SimpleQueue[_Work]
+_lock = threading.Lock()
+_starters: list[_Inbox] = []
+_idle: list[_Inbox] = []
+"""Of threads that have nothing to do; the one that worked last comes last, and is taken first."""
 
 
 def start_daemon(run: Callable[[], None], name: str) -> None:
-    """Run this in a daemon thread of its own, without waiting for it to begin.
+    """Run this in a daemon thread that does nothing else meanwhile, without waiting for it to begin.
 
     `Thread.start()` waits, and where a dozen threads compute that is many milliseconds: too long for an event loop.
     So one thread does nothing but start the others.
     """
-    if not _starters:
-        with _starter_lock:
-            if not _starters:
-                _starters.append(threading.Thread(target=_start_all, name="homelab-starter", daemon=True))
-                _starters[0].start()
-    _asked_for.put((run, name))
+    with _lock:
+        if _idle:
+            _idle.pop().put((run, name))
+            return
+        if not _starters:
+            _starters.append(queue.SimpleQueue())
+            threading.Thread(target=_start_all, args=_starters, name="homelab-starter", daemon=True).start()
+        _starters[0].put((run, name))
 
 
-def _start_all() -> None:
+def _start_all(asked_for: _Inbox) -> None:
     while True:
-        run, name = _asked_for.get()
+        work = asked_for.get()
         try:
-            threading.Thread(target=run, name=name, daemon=True).start()
+            threading.Thread(target=_serve, args=([work],), daemon=True).start()
         except RuntimeError:  # the system has no thread left: one after the other, then
-            run()
-        del run  # and with it what the work holds: the next may be long in coming
+            work[0]()
+        del work  # and with it what the work holds: the next may be long in coming
+
+
+def _serve(first: list[_Work]) -> None:
+    """One piece of work after the other. `first` is emptied: the thread remembers its arguments."""
+    inbox: _Inbox = queue.SimpleQueue()
+    run, threading.current_thread().name = first.pop()
+    while True:
+        run()
+        del run
+        with _lock:
+            _idle.append(inbox)
+        try:
+            run, threading.current_thread().name = inbox.get(timeout=IDLE_S)
+        except queue.Empty:
+            with _lock:
+                if inbox in _idle:
+                    _idle.remove(inbox)
+                    return
+            run, threading.current_thread().name = inbox.get()  # somebody has taken it out a moment ago
 
 
 async def in_daemon_thread(function: Callable[[], T], *, name: str) -> T:
