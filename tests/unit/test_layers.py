@@ -13,12 +13,17 @@ LIGHT_LAYERS = ("cli", "config", "commands", "domain", "present", "ui.app")
 
 HEADLESS_LAYERS = ("config", "commands", "domain", "present", "engine", "wiring")
 
-PROBE = """
+ON_DEMAND = {"homelab_tui.sources.http_wire", "homelab_tui.sources.ssh_packets"}
+"""Built on a wire library, and imported in the function that imports that one."""
+
+PROBE = f"""
 import importlib, pkgutil, sys
+on_demand = {ON_DEMAND}
 name, *unwanted = sys.argv[1:]
 module = importlib.import_module(name)
 for found in pkgutil.walk_packages(getattr(module, "__path__", []), name + "."):
-    importlib.import_module(found.name)
+    if found.name not in on_demand:
+        importlib.import_module(found.name)
 print(*sorted(set(unwanted) & set(sys.modules)))
 """
 
@@ -50,6 +55,7 @@ def test_the_layers_below_the_screen_run_without_textual(layer: str) -> None:
 
 def test_nobody_pays_for_the_command_line_of_httpx() -> None:
     """It is imported wherever click is installed: here."""
+    assert loaded_by_importing("wiring", HEAVY) == ""
     assert loaded_by_importing("sources", ("httpx", "click")) == ""
     assert importlib.util.find_spec("click") is not None
     code = "import homelab_tui.sources, httpx, sys; print('click' in sys.modules)"

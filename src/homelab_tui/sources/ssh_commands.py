@@ -107,14 +107,22 @@ def _open(transport: "paramiko.Transport", deadline: Deadline) -> "paramiko.Chan
 
 
 def _start(channel: "paramiko.Channel", command: str, deadline: Deadline) -> None:
-    """exec_command() waits for the server's yes without any time-out: an alarm ends that wait."""
-    alarm = threading.Timer(deadline.left_s, channel.event.set)
-    alarm.daemon = True
-    alarm.start()
-    try:
-        channel.exec_command(command.encode())
-    finally:
-        alarm.cancel()
+    """exec_command() waits for the server's yes without any time-out: the event that it waits for has one."""
+    channel.event = _EndingEvent(deadline)
+    channel.exec_command(command.encode())
+
+
+class _EndingEvent(threading.Event):
+    """Comes of itself when it is too late; paramiko takes that for a closed channel."""
+
+    def __init__(self, deadline: Deadline) -> None:
+        super().__init__()
+        self._deadline = deadline
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if not super().wait(self._deadline.left_s if timeout is None else timeout):
+            self.set()
+        return True
 
 
 def _feed(channel: "paramiko.Channel", transport: "paramiko.Transport", stdin: bytes) -> None:

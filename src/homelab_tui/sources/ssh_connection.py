@@ -218,19 +218,22 @@ class Dialer:
         entries = self._known_hosts.read(hop.known_hosts)
         import paramiko  # heavy: nothing may import it before the first paint
 
+        from homelab_tui.sources.ssh_packets import Packetizer, preferred_ciphers
+
         silence_paramiko()
         where, overheard = self._route.words(hop), OverheardLink(link)
         with self._explained(where, hop, overheard):
-            transport = paramiko.Transport(overheard)  # type: ignore[arg-type]
+            transport = paramiko.Transport(overheard, packetizer_class=Packetizer)  # type: ignore[arg-type]
         self._transports.append(transport)
         # Only start_client() may run out of time: paramiko tells its own time-outs and a lost link apart by no word.
-        transport.banner_timeout = transport.handshake_timeout = 10 * self._limits.connect_s
+        transport.banner_timeout = 10 * self._limits.connect_s
         transport.auth_timeout = self._limits.auth_s
         transport.channel_timeout = self._limits.command_s
         options = transport.get_security_options()
         wanted = [name for kind in preferred_types(hop, entries) for name in _ALGORITHMS.get(kind, (kind,))]
         first = [name for name in wanted if name in options.key_types]
         options.key_types = tuple(first) + tuple(name for name in options.key_types if name not in first)
+        options.ciphers = preferred_ciphers(options.ciphers)
         with self._explained(where, hop, overheard):
             transport.start_client(timeout=self._limits.connect_s)
             if not transport.initial_kex_done:
