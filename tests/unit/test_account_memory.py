@@ -1,11 +1,13 @@
 """How long what a reading told is believed."""
 
 from datetime import UTC, datetime, timedelta
+from typing import NoReturn
 
 from homelab_tui.domain.values import replace
 from homelab_tui.sources.ssh_account import AccountReading, parse_account
-from homelab_tui.sources.ssh_account_memory import RECENT_S, SUDO_KNOWN_S, AccountMemory
+from homelab_tui.sources.ssh_account_memory import METHODS_KNOWN_S, RECENT_S, SUDO_KNOWN_S, AccountMemory
 from homelab_tui.sources.ssh_commands import Output
+from homelab_tui.sources.ssh_login import LoggedIn, Signer
 
 READING = AccountReading(
     user="kkato",
@@ -77,3 +79,34 @@ def test_files_that_were_changed_a_moment_ago_tell_nothing() -> None:
 def test_only_numbers_come_back_into_a_script() -> None:
     for text in ("", "12:1'; reboot; '", "12:1 ", "12:1\u0661", "$(reboot):1"):
         assert said(text) is None
+
+
+def signed(path: str = "/k") -> LoggedIn:
+    def load() -> NoReturn:
+        raise AssertionError("nothing is signed here")
+
+    return LoggedIn("SHA256:k", ("publickey",), Signer("SHA256:k", path, load))
+
+
+def test_what_a_server_offers_is_known_for_ten_minutes_from_when_it_was_asked() -> None:
+    watch = Watch()
+    memory = AccountMemory(watch)
+    assert memory.take_login() is None
+    login = signed()
+    memory.keep_login(login)
+    watch.now_s += METHODS_KNOWN_S - 1
+    taken = memory.take_login()
+    assert taken is not None
+    assert taken[0] is login
+    memory.keep_login(*taken)  # it opened the account once more, and was not asked
+    watch.now_s += 2
+    assert memory.take_login() is None
+
+
+def test_a_login_is_forgotten_unless_it_works_again() -> None:
+    memory = AccountMemory(Watch())
+    memory.keep_login(signed())
+    assert memory.take_login() is not None
+    assert memory.take_login() is None
+    memory.keep_login(LoggedIn(None, ("password",)))  # by a password, which is not kept
+    assert memory.take_login() is None

@@ -203,7 +203,7 @@ class SshSource(Administers):
             session.memory.keep(reading)
             return self._told(node, session, reading)
 
-        return await self._sessions.with_session(node, body, password=password)
+        return await self._sessions.with_session(node, body, password=password, as_before=True)
 
     async def last_logins(self, node: Node, fingerprints: Sequence[str]) -> KeyLogins:
         """When these keys last logged in to the node, by its own log. Raises SourceRefused where none can be read."""
@@ -225,7 +225,7 @@ class SshSource(Administers):
 
         commands = 4  # two for a quiet file; more only for one that others write to as well
         try:
-            return await self._sessions.with_session(node, body, password=password, commands=commands)
+            return await self._sessions.with_session(node, body, password=password, commands=commands, as_before=True)
         except (SourceTimeout, SourceUnreachable, SourceGarbled):
             if attempts.last is None:
                 raise

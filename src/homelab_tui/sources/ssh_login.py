@@ -68,6 +68,10 @@ class Unheard(SourceRefused):
     """The connection ended before the server had answered anything about a login: nothing was tried yet."""
 
 
+class Unasked(Unheard):
+    """The same, where the server was not asked what it offers: it may do what it did not expect once more."""
+
+
 def signers_for(hop: Hop, keys: KeysConfig, load: LoadKey, preferred: str | None = None) -> tuple[Signer, ...]:
     """What may be offered to a server: my key files, the files that ssh would use, then the agent's keys.
 
@@ -153,6 +157,21 @@ def log_in(arrival: Arrival, signers: Iterable[Signer], password: Secret | None 
         _send_password(arrival, methods, password)
         return LoggedIn(None, methods)
     raise CredentialsNeeded(_nothing_fits(arrival, methods, tried, hints, possible), password_possible=possible)
+
+
+def log_in_as_before(arrival: Arrival, known: LoggedIn) -> LoggedIn | None:
+    """The login that went well a while ago once more, without asking the server what it offers.
+
+    None when that does not open the account any more. Raises Unasked when the connection has ended of it.
+    """
+    try:
+        if known.signer is not None and offer_key(arrival, known.signer.load()):
+            return known
+    except (PrivateKeyUnusable, CredentialsNeeded):
+        return None
+    except SourceRefused as error:
+        raise Unasked(str(error)) from error
+    return None
 
 
 def offer_key(arrival: Arrival, key: "paramiko.PKey") -> bool:

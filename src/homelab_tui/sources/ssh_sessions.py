@@ -20,7 +20,16 @@ from homelab_tui.sources.ssh_connection import Arrival, Dialer, LogIn
 from homelab_tui.sources.ssh_doors import Door, Doors
 from homelab_tui.sources.ssh_gates import Gates
 from homelab_tui.sources.ssh_limits import Limits
-from homelab_tui.sources.ssh_login import LoggedIn, Signer, Unheard, log_in, signer_of, signers_for
+from homelab_tui.sources.ssh_login import (
+    LoggedIn,
+    Signer,
+    Unasked,
+    Unheard,
+    log_in,
+    log_in_as_before,
+    signer_of,
+    signers_for,
+)
 from homelab_tui.sources.ssh_new_passwords import change_password
 from homelab_tui.sources.ssh_refusals import Barred, Refusals, account_of
 from homelab_tui.sources.ssh_routes import Route, Routes
@@ -255,22 +264,33 @@ class Sessions:
         password: Secret | None = None,
         only: Signer | None = None,
         commands: int = 1,
+        as_before: bool = False,
     ) -> T:
         """Runs `work` while logged in to a node with the keys that ssh would use, else with the password.
 
-        `only` is the one key to log in with.
+        `only` is the one key to log in with. With `as_before`, for those who decide nothing by what the server offers,
+        it is not asked again for a while.
         """
 
         def body(arrival: Arrival, scope: Scope) -> T:
             arrival.demand_trust()
-            login = self._log_in(arrival, password) if only is None else log_in(arrival, (only,))
-            self._refusals.opened(arrival.hop)
             memory = self._memories.setdefault(account_of(arrival.hop), AccountMemory())
+            known = memory.take_login()
+            login = log_in_as_before(arrival, known[0]) if known is not None and as_before else None
+            asked_at = None if known is None or login is None else known[1]
+            if login is None:
+                login = self._log_in(arrival, password) if only is None else log_in(arrival, (only,))
+            if as_before:
+                memory.keep_login(login, asked_at)
+            self._refusals.opened(arrival.hop)
             return work(Session(arrival, login, self._dial, scope, self._pass, memory))
 
         if password is None and only is None:
             self._refusals.demand_not_closed((await self._route(node)).target)
-        return await self.at_door(node, body, commands=commands, enter=True)
+        try:
+            return await self.at_door(node, body, commands=commands, enter=True)
+        except Unasked:
+            return await self.at_door(node, body, commands=commands, enter=True)  # and this time it is asked
 
     async def change_password(self, node: Node, old: Secret, new: Secret) -> None:
         """Goes through the change of an expired password. Raises as `ssh_new_passwords.change_password` does."""
