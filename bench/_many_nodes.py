@@ -18,7 +18,7 @@ from tests.keygen import key_text
 from tests.real.sshd import Sshd, free_port, make_key
 
 NODES = 64
-PARALLEL = 32
+PARALLEL = SshConfig().max_parallel
 """Connections at a time: homelab's own default, and what everybody here is given."""
 PREFIX = "hlbench"
 

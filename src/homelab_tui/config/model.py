@@ -180,7 +180,7 @@ class SshConfig:
     """How long the key exchange and the login may take."""
     command_timeout_s: float = 20.0
     """How long a command on a node may take."""
-    max_parallel: int = 32
+    max_parallel: int = 16
     """How many nodes are spoken to at once."""
 
 

@@ -14,6 +14,7 @@ from homelab_tui.domain.key_blobs import KEY_TYPES, BadKeyBlob, blob_type
 from homelab_tui.domain.keys import PublicKey
 from homelab_tui.domain.public_keys import key_of_blob
 from homelab_tui.domain.values import Frozen
+from homelab_tui.sources.ssh_turns import TURNS
 
 if TYPE_CHECKING:
     import paramiko
@@ -100,6 +101,7 @@ def agent_signer(agent: Agent, key: PublicKey) -> "paramiko.PKey":
             return True
 
         def sign_ssh_data(self, data: bytes, algorithm: str | None = None) -> paramiko.Message:
+            TURNS.leave()  # an agent may ask a person first, or wait for a touch
             try:
                 return paramiko.Message(agent.sign(key.blob, data, algorithm))
             except SourceError:

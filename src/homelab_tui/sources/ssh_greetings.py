@@ -1,8 +1,9 @@
-"""What a server says before its greeting: sshd's reason for hanging up, which paramiko reads and throws away."""
+"""What paramiko reads and writes on: it hears sshd's reason for hanging up, and computes only when it is its turn."""
 
 import socket
 
 from homelab_tui.sources.ssh_tunnels import Tunnel
+from homelab_tui.sources.ssh_turns import TURNS
 
 _MOST = 512
 
@@ -13,10 +14,9 @@ class OverheardLink:
     def __init__(self, link: socket.socket | Tunnel) -> None:
         self._link = link
         self._heard = bytearray()
+        self._is_greeted = False
         self.settimeout = link.settimeout
         self.send = link.send
-        self.close = link.close
-        self.recv = self._overhear
 
     @property
     def _closed(self) -> bool:
@@ -28,9 +28,18 @@ class OverheardLink:
         """Everything that was said before the greeting, as ASCII."""
         return self._heard.decode("ascii", "replace").partition("SSH-")[0]
 
-    def _overhear(self, size: int) -> bytes:
+    def recv(self, size: int) -> bytes:
+        """As a socket's. What is done with the bytes until the next call is done in turn."""
+        TURNS.leave()
         data = self._link.recv(size)
-        self._heard += data[: _MOST - len(self._heard)]
-        if len(self._heard) == _MOST or b"SSH-" in self._heard:
-            self.recv = self._link.recv  # type: ignore[assignment]  # from here on nothing lies in between
+        if data:
+            TURNS.take()
+        if not self._is_greeted:
+            self._heard += data[: _MOST - len(self._heard)]
+            self._is_greeted = len(self._heard) == _MOST or b"SSH-" in self._heard
         return data
+
+    def close(self) -> None:
+        """As a socket's."""
+        TURNS.leave()
+        self._link.close()

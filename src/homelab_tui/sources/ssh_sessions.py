@@ -43,6 +43,8 @@ T = TypeVar("T")
 
 LOCAL_TIMEOUT_S = 5.0
 """For key files and the agent on this machine."""
+_MAX_CALLERS = 64
+"""Ports that are only knocked at, at a time: dead nodes take no place among those that log in."""
 
 
 class Dial(Frozen):
@@ -156,6 +158,7 @@ class Sessions:
         self._dial = Dial(self._limits, self.known_hosts, self._refusals)
         self._routes = Routes(ssh)
         self._threads = WireThreads(ssh.max_parallel, "homelab-ssh")
+        self._callers = WireThreads(_MAX_CALLERS, "homelab-reach")
         self._known_routes: dict[Node, Route] = {}
         self._doors = Doors()
         self._first_logins: dict[tuple[str, int, str], threading.Lock] = {}
@@ -202,7 +205,7 @@ class Sessions:
 
         first = route.hops[0]
         late = f"{route.words(first)}: no answer within {self._limits.connect_s:g} s (port {first.port})"
-        await self._threads.run(body, deadline_s=self._limits.connect_s + 1.0, late=late)
+        await self._callers.run(body, deadline_s=self._limits.connect_s + 1.0, late=late)
 
     async def at_door(
         self,
@@ -310,6 +313,7 @@ class Sessions:
     async def close(self) -> None:
         """Ends every connection."""
         self._doors.close()
+        await self._callers.close()
         await self._threads.close()
 
     def _pass(self, arrival: Arrival) -> None:

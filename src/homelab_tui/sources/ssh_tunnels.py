@@ -3,6 +3,8 @@
 import contextlib
 from typing import TYPE_CHECKING
 
+from homelab_tui.sources.ssh_turns import TURNS
+
 if TYPE_CHECKING:
     import paramiko
 
@@ -24,7 +26,8 @@ class Tunnel:
         self._channel.settimeout(timeout_s)
 
     def send(self, data: bytes) -> int:
-        """As a socket's."""
+        """As a socket's. Where the window is full this waits for the connection below, which wants its turn then."""
+        TURNS.leave()
         return self._channel.send(data)
 
     def recv(self, size: int) -> bytes:
