@@ -62,5 +62,12 @@ def test_nobody_pays_for_the_command_line_of_httpx() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout == b"False\n"
 
 
+def test_nobody_pays_for_what_paramiko_runs_commands_with() -> None:
+    code = (
+        "import homelab_tui.sources, paramiko, sys; print([name for name in sys.modules if name.startswith('invoke.')])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout == b"[]\n"
+
+
 def test_the_probe_notices_a_heavy_import() -> None:
     assert loaded_by_importing("cli", ("argparse", "homelab_tui")) != ""

@@ -60,6 +60,22 @@ def test_a_host_key_alias_stands_for_name_and_port(client: str, tmp_path: Path) 
     assert (hop.key_name, hop.key_port, hop.port) == ("stable", 22, 2222)
 
 
+def test_a_command_of_the_configuration_decides(
+    client: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SHELL", "/bin/sh")
+    text = 'Match exec "false"\n  HostName 10.0.0.1\nMatch exec "echo said; true"\n  HostName 10.0.0.2\n'
+    assert route(tmp_path, text).target.host == "10.0.0.2"
+    assert capfd.readouterr().out == ""
+
+
+def test_a_shell_that_is_not_there_is_told_with_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("SHELL", "/nowhere/sh")
+    with pytest.raises(SourceRefused, match="ssh_config cannot be read"):
+        route(tmp_path, 'Match exec "true"\n  HostName 10.0.0.2\n')
+
+
 def test_identity_files_of_the_configuration_replace_the_usual_ones(client: str, tmp_path: Path) -> None:
     hop = route(tmp_path, "Host *\n  IdentityFile ~/.ssh/lab\n  IdentitiesOnly yes\n").target
     assert hop.identity_files == (tmp_path / ".ssh" / "lab",)

@@ -4,11 +4,13 @@ The fallback reads the configuration with paramiko's parser, which knows no Incl
 """
 
 import getpass
+import os
 import re
 import shutil
 import subprocess
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 from homelab_tui.config.model import SshConfig
 from homelab_tui.domain.errors import SourceRefused, SourceTimeout, SourceUnreachable
@@ -171,12 +173,14 @@ def _ask_paramiko(wish: _Wish, config: SshConfig, name: str) -> dict[str, list[s
     """The fallback without an ssh client: paramiko's own reading of the configuration."""
     import paramiko  # heavy: nothing may import it before the first paint
 
+    vars(paramiko.config)["invoke"] = _Commands
     path = config.config or Path("~/.ssh/config").expanduser()
     answer: dict[str, list[str]] = {}
     try:
-        found = paramiko.SSHConfig.from_path(str(path)).lookup(wish.host)
-    except FileNotFoundError:
-        found = paramiko.SSHConfig().lookup(wish.host)
+        read = paramiko.SSHConfig.from_path(str(path)) if path.exists() else paramiko.SSHConfig()
+        found = read.lookup(wish.host)
+    except subprocess.TimeoutExpired as error:
+        raise SourceTimeout(f"{name}: a `Match exec` of {path} did not end within {SSH_G_TIMEOUT_S:g} s") from error
     except (OSError, paramiko.SSHException, UnicodeDecodeError, ValueError) as error:
         raise SourceRefused(f"{name}: {path} cannot be read as an ssh configuration") from error
     for key in found:
@@ -187,6 +191,21 @@ def _ask_paramiko(wish: _Wish, config: SshConfig, name: str) -> dict[str, list[s
     if wish.port is not None:
         answer["port"] = [str(wish.port)]
     return answer
+
+
+class _Commands:
+    """What paramiko runs a `Match exec` with. Its own way is a library that would read our standard input."""
+
+    @staticmethod
+    def run(command: str, **_how: object) -> SimpleNamespace:
+        """Whether the command is `ok`, as ssh asks: with the person's shell, and nothing of what it says is shown.
+
+        Raises: OSError; subprocess.TimeoutExpired.
+        """
+        argv = [os.environ.get("SHELL") or "/bin/sh", "-c", command]
+        quiet = subprocess.DEVNULL
+        done = subprocess.run(argv, stdin=quiet, stdout=quiet, stderr=quiet, timeout=SSH_G_TIMEOUT_S, check=False)
+        return SimpleNamespace(ok=done.returncode == 0)
 
 
 def _hop(name: str, wish: _Wish, answer: dict[str, list[str]], config: SshConfig) -> Hop:
