@@ -16,7 +16,7 @@ V = TypeVar("V")
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
-class Frozen(Struct, frozen=True):
+class Frozen(Struct, frozen=True, gc=False):
     """Equal when of one class and all fields are equal; hashable when they are; never changed."""
 
 
