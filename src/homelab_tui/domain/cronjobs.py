@@ -1,7 +1,8 @@
 """What the runs of a CronJob say about it: its verdict, its history, and which failed Jobs are only an echo."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Protocol
 
 from homelab_tui.domain.jobs import (
@@ -165,10 +166,11 @@ def history(runs: Runs) -> tuple[Run, ...]:
     return tuple(run for run in runs.known[-HISTORY_LENGTH:] if run.at > _LONG_AGO)
 
 
-def past_of(series: Iterable[JobSeries]) -> tuple[CronJobPast, ...]:
+def past_of(series: Iterable[JobSeries], names: Mapping[str, str] = MappingProxyType({})) -> tuple[CronJobPast, ...]:
     """The runs that these series of Jobs tell of, by CronJob, the newest 14 of each.
 
-    A Job that went before anybody saw its end is a run without a known result.
+    A Job that went before anybody saw its end is a run without a known result. `names`: a name → the same, as others
+    hold it already.
     """
     found: dict[tuple[str, str], list[PastRun]] = {}
     for job in series:
@@ -177,7 +179,7 @@ def past_of(series: Iterable[JobSeries]) -> tuple[CronJobPast, ...]:
             continue
         ok = job.complete or job.completed_at is not None
         result = RunResult.FAILED if job.failed else RunResult.OK if ok else RunResult.UNKNOWN
-        found.setdefault((job.namespace, job.cronjob), []).append(PastRun(job.name, at, result))
+        found.setdefault((job.namespace, job.cronjob), []).append(PastRun(names.get(job.name, job.name), at, result))
     return tuple(CronJobPast(*key, _newest(runs)) for key, runs in sorted(found.items()))
 
 

@@ -69,8 +69,10 @@ class ClusterRows:
         self._cronjobs: dict[Key, CronJob] = {}
         self._pods: dict[str | Key, list[JobPod]] = {}
         # What Prometheus says.
-        self._series: dict[Key, JobSeries] = {}
-        self._series_members: dict[FamilyKey, set[Key]] = {}
+        self._series: dict[str, dict[str, JobSeries]] = {}
+        """Namespace → name → series."""
+        self._series_members: dict[FamilyKey, dict[str, None]] = {}
+        """Names of the Jobs. A set of five takes three times as much."""
         self._cronjob_series: dict[Key, CronJobSeries] = {}
         self._pasts: dict[Key, CronJobPast] = {}
         self._alerts: dict[Key, Alert] = {}
@@ -196,7 +198,7 @@ class ClusterRows:
         if len(before) != len(snapshots) or any(
             old.jobs is not new.jobs for old, new in zip(before, snapshots, strict=True)
         ):
-            self._take_series(_first(((job.namespace, job.name), job) for snap in snapshots for job in snap.jobs))
+            self._take_series(job for snap in snapshots for job in snap.jobs)
         cronjobs = _first(((job.namespace, job.name), job) for snap in snapshots for job in snap.cronjobs)
         self._dirty |= {(*name, ""): None for name in _changed(self._cronjob_series, cronjobs)}
         self._cronjob_series = cronjobs
@@ -209,17 +211,22 @@ class ClusterRows:
         for key in changed:
             self._touch(key)
 
-    def _take_series(self, series: dict[Key, JobSeries]) -> None:
-        before, self._series = self._series, series
-        for key in _changed(before, series):
-            old, new = before.get(key), series.get(key)
-            if old is not None:
-                self._series_members[_family_of_series(old)].discard(key)
-                self._dirty[_family_of_series(old)] = None
-            if new is not None:
-                self._series_members.setdefault(_family_of_series(new), set()).add(key)
-            if not self._is_fresh:
-                self._touch(key)
+    def _take_series(self, told: Iterable[JobSeries]) -> None:
+        before, after = self._series, dict[str, dict[str, JobSeries]]()
+        for series in told:  # where several servers speak of one Job, the first of them is heard
+            after.setdefault(series.namespace, {}).setdefault(series.name, series)
+        self._series = after
+        for namespace in before.keys() | after.keys():
+            olds, news = before.get(namespace, {}), after.get(namespace, {})
+            for name in _changed(olds, news):
+                old, new = olds.get(name), news.get(name)
+                if old is not None:
+                    self._series_members[_family_of_series(old)].pop(name, None)
+                    self._dirty[_family_of_series(old)] = None
+                if new is not None:
+                    self._series_members.setdefault(_family_of_series(new), {})[name] = None
+                if not self._is_fresh:
+                    self._touch((namespace, name))
 
     def _take_tombstones(self, tombstones: frozenset[str]) -> None:
         for name in self._tombstones ^ tombstones:
@@ -238,7 +245,7 @@ class ClusterRows:
         job = self._named(key)
         if job is not None:
             self._dirty[_family_of(job)] = None
-        series = self._series.get(key)
+        series = self._told(key)
         if series is not None:
             self._dirty[_family_of_series(series)] = None
 
@@ -246,6 +253,11 @@ class ClusterRows:
         """The Job that Kubernetes has by that name."""
         namespace, name = key
         return self._names.get(namespace, {}).get(name)
+
+    def _told(self, key: Key) -> JobSeries | None:
+        """What Prometheus says of the Job by that name."""
+        namespace, name = key
+        return self._series.get(namespace, {}).get(name)
 
     def _all(self) -> dict[FamilyKey, None]:
         """Every family, those that failed first: they are what is waited for."""
@@ -282,9 +294,9 @@ class ClusterRows:
         namespace, cronjob, _ = key
         members = [self._known(job) for job in self._members.get(key, ())]
         members += [
-            Known(None, self._series[name], self._alerts.get(name))
+            Known(None, self._series[namespace][name], self._alerts.get((namespace, name)))
             for name in self._series_members.get(key, ())
-            if self._named(name) is None and f"{self.name}/{name[0]}/{name[1]}" not in self._tombstones
+            if self._named((namespace, name)) is None and f"{self.name}/{namespace}/{name}" not in self._tombstones
         ]
         if not cronjob:
             return Family(self.name, tuple(members))
@@ -303,7 +315,7 @@ class ClusterRows:
         pods: Sequence[JobPod] = ()
         if self._pods:
             pods = (self._pods.get(job.uid) if job.uid else None) or self._pods.get(key) or ()
-        return Known(job, self._series.get(key), self._alerts.get(key), pods)
+        return Known(job, self._told(key), self._alerts.get(key), pods)
 
 
 def _key(job: Job) -> Key:

@@ -10,9 +10,11 @@ What a scrape configuration can do to them, and what is done about it here:
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from sys import intern
+from typing import TypeVar
+
+from msgspec import Struct
 
 from homelab_tui.domain.jobs import CronJobSeries, JobSeries
 from homelab_tui.sources.prometheus_answers import Labels, Sample, moment
@@ -38,9 +40,6 @@ _CRONJOB_METRICS = (
     "status_last_successful_time",
     "next_schedule_time",
 )
-_METRICS = {_JOB + metric: metric for metric in _JOB_METRICS} | {
-    _CRONJOB + metric: metric for metric in _CRONJOB_METRICS
-}
 NODE_INFO = "kube_node_info"
 POD_INFO = "kube_pod_info"
 
@@ -67,35 +66,61 @@ AGE_QUERY = f"time() - max(timestamp({NODE_INFO}))"
 """Seconds since the newest sample: an instant query itself always tells its own time."""
 
 _NOBODY = ("", "<none>")
-Key = tuple[str, str]
-"""(namespace, name)."""
+_F = TypeVar("_F")
+S = TypeVar("S", JobSeries, CronJobSeries)
+_ByNamespace = defaultdict[str, dict[str, _F]]
+"""Namespace → name → what is known: a pair of both for each Job would be half a megabyte."""
 
 
-class _Facts:
-    """The samples of one object by metric. `number` keeps the larger of a doubled series, `text` the later in order."""
+_Fact = float | None
 
-    __slots__ = ("number", "text")
 
-    def __init__(self) -> None:
-        self.number: dict[str, float] = {}
-        self.text: dict[str, str] = {}
+class _JobFacts(Struct, gc=False):
+    """What is kept of one Job while the samples come: with a dict for each of 10,000 it would be 10 MB.
 
-    def add(self, metric: str, value: float) -> None:
-        self.number[metric] = max(value, self.number.get(metric, value))
+    The fields are called as the metrics. Of a doubled series the larger value counts, of texts the later in order.
+    """
 
-    def tell(self, what: str, text: str) -> None:
-        self.text[what] = max(text, self.text.get(what, text))
+    failed: _Fact = None
+    complete: _Fact = None
+    created: _Fact = None
+    status_active: _Fact = None
+    status_start_time: _Fact = None
+    status_completion_time: _Fact = None
+    cronjob: str | None = None
 
-    def at(self, metric: str) -> datetime | None:
-        return moment(self.number.get(metric))
 
-    def count(self, metric: str) -> int | None:
-        number = self.number.get(metric)
-        return int(number) if number is not None and 0 <= number < 1e9 else None
+class _CronJobFacts(Struct, gc=False):
+    """The same of a CronJob."""
 
-    def flag(self, metric: str) -> bool | None:
-        number = self.number.get(metric)
-        return None if number is None else number == 1
+    created: _Fact = None
+    spec_suspend: _Fact = None
+    status_active: _Fact = None
+    status_last_schedule_time: _Fact = None
+    status_last_successful_time: _Fact = None
+    next_schedule_time: _Fact = None
+    schedule: str = ""
+    timezone: str = ""
+
+
+_JOB_FACTS = {_JOB + metric: metric for metric in _JOB_METRICS if metric not in ("info", "owner")}
+_CRONJOB_FACTS = {_CRONJOB + metric: metric for metric in _CRONJOB_METRICS if metric != "info"}
+_SHARED = {0.0: 0.0, 1.0: 1.0}
+"""Most values are one of these; each sample brings an object of its own."""
+
+
+def _add(facts: _JobFacts | _CronJobFacts, metric: str, value: float) -> None:
+    known: _Fact = getattr(facts, metric)
+    if known is None or value > known:
+        setattr(facts, metric, _SHARED.get(value, value))
+
+
+def _count(number: _Fact) -> int | None:
+    return int(number) if number is not None and 0 <= number < 1e9 else None
+
+
+def _flag(number: _Fact) -> bool | None:
+    return None if number is None else number == 1
 
 
 def has_heartbeat(samples: Iterable[Sample]) -> bool:
@@ -116,9 +141,10 @@ class Collector:
         """Whether some sample names this cluster."""
         self.has_others = False
         """Whether some sample names another one."""
-        self._jobs: defaultdict[Key, _Facts] = defaultdict(_Facts)
-        self._cronjobs: defaultdict[Key, _Facts] = defaultdict(_Facts)
-        self._nodes: defaultdict[Key, set[str]] = defaultdict(set)
+        self._jobs: _ByNamespace[_JobFacts] = defaultdict(dict)
+        self._cronjobs: _ByNamespace[_CronJobFacts] = defaultdict(dict)
+        self._nodes: _ByNamespace[str] = defaultdict(dict)
+        """Where the Pods of a Job are; "" where they are on several."""
         self._unnamed: list[tuple[Labels, float]] = []
         self._scrape_jobs: set[str] = set()
 
@@ -149,26 +175,73 @@ class Collector:
         elif labels.name.startswith(_JOB):
             name = labels.job_name or labels.exported_job
             if name:
-                _add_job(self._jobs[namespace_of(labels), name], labels, value)
+                _add_job(self._jobs, name, labels, value)
             else:
                 self._unnamed.append((labels, value))
         else:
             self._scrape_jobs.add(labels.job)
             if labels.name == POD_INFO and labels.created_by_kind == "Job":
                 node = labels.exported_node or labels.node
-                self._nodes[namespace_of(labels), labels.created_by_name].add(node)
+                if node:
+                    nodes = self._nodes[namespace_of(labels)]
+                    known = nodes.setdefault(labels.created_by_name, intern(node))
+                    if known != node:
+                        nodes[labels.created_by_name] = ""
 
-    def series(self) -> tuple[tuple[JobSeries, ...], tuple[CronJobSeries, ...]]:
-        """Jobs and CronJobs, sorted by namespace and name. Call it once, when all samples have come."""
-        jobs, cronjobs, nodes = self._jobs, self._cronjobs, self._nodes
+    def series(
+        self, jobs: Sequence[JobSeries] = (), cronjobs: Sequence[CronJobSeries] = ()
+    ) -> tuple[tuple[JobSeries, ...], tuple[CronJobSeries, ...]]:
+        """Jobs and CronJobs, sorted by namespace and name. Call it once, when all samples have come.
+
+        The arguments are what was told before; what is told the same again is the same object.
+        """
         for labels, value in self._unnamed:
             # Before 1.4, with honor_labels: `job` is the Job's. But a name that other series have is the scrape job's.
             if labels.job and labels.job not in self._scrape_jobs:
-                _add_job(jobs[namespace_of(labels), labels.job], labels, value)
-        return (
-            tuple(_job(key, jobs[key], nodes) for key in sorted(jobs) if key[0]),
-            tuple(_cronjob(key, cronjobs[key]) for key in sorted(cronjobs) if key[0]),
+                _add_job(self._jobs, labels.job, labels, value)
+        return _kept(_each(self._jobs, self._job), jobs), _kept(_each(self._cronjobs, _cronjob), cronjobs)
+
+    def _job(self, namespace: str, name: str, facts: _JobFacts) -> JobSeries:
+        created_at = moment(facts.created)
+        # Mostly the same second; one object for both.
+        started_too = facts.status_start_time == facts.created
+        return JobSeries(
+            namespace=namespace,
+            name=name,
+            failed=_flag(facts.failed),
+            complete=_flag(facts.complete),
+            cronjob=facts.cronjob,
+            created_at=created_at,
+            started_at=created_at if started_too else moment(facts.status_start_time),
+            completed_at=moment(facts.status_completion_time),
+            active=_count(facts.status_active),
+            # Pods of several attempts on several nodes: these series do not tell which of them failed last.
+            node=self._nodes.get(namespace, {}).get(name) or None,
         )
+
+
+def _each(facts: _ByNamespace[_F], made: Callable[[str, str, _F], S]) -> Iterator[S]:
+    """What is made of the facts, in order; they are let go on the way, so that both are never there at once."""
+    for namespace in sorted(facts):
+        named = facts.pop(namespace)
+        if namespace:
+            for name in sorted(named):
+                yield made(intern(namespace), name, named.pop(name))
+
+
+def _kept(found: Iterable[S], known: Sequence[S]) -> tuple[S, ...]:
+    """What was found, as the very objects that are known where those are equal, and the known tuple where all are.
+
+    Both in order of namespace and name.
+    """
+    place, made = 0, []
+    for one in found:
+        key = (one.namespace, one.name)
+        while place < len(known) and (known[place].namespace, known[place].name) < key:
+            place += 1
+        made.append(known[place] if place < len(known) and known[place] == one else one)
+    is_same = len(made) == len(known) and all(old is new for old, new in zip(known, made, strict=True))
+    return known if is_same and isinstance(known, tuple) else tuple(made)
 
 
 def namespace_of(labels: Labels) -> str:
@@ -176,54 +249,42 @@ def namespace_of(labels: Labels) -> str:
     return labels.exported_namespace or labels.namespace
 
 
-def _add_job(facts: _Facts, labels: Labels, value: float) -> None:
-    metric = _METRICS.get(labels.name) or labels.name.removeprefix(_JOB)
+def _add_job(jobs: _ByNamespace[_JobFacts], name: str, labels: Labels, value: float) -> None:
+    metric = _JOB_FACTS.get(labels.name)
     if metric in ("failed", "complete") and labels.condition not in ("", "true"):
         return
-    facts.add(metric, value)
-    if metric == "owner" and labels.owner_kind == "CronJob" and labels.owner_name not in _NOBODY and value == 1:
-        facts.tell("cronjob", labels.owner_name)
+    named = jobs[namespace_of(labels)]
+    facts = named.get(name)
+    if facts is None:
+        facts = named[name] = _JobFacts()
+    if metric is not None:
+        _add(facts, metric, value)
+    elif labels.owner_kind == "CronJob" and labels.owner_name not in _NOBODY and value == 1:
+        facts.cronjob = intern(max(labels.owner_name, facts.cronjob or ""))
 
 
-def _add_cronjob(cronjobs: defaultdict[Key, _Facts], labels: Labels, value: float) -> None:
+def _add_cronjob(cronjobs: _ByNamespace[_CronJobFacts], labels: Labels, value: float) -> None:
     if not labels.cronjob:
         return
-    facts = cronjobs[namespace_of(labels), labels.cronjob]
-    metric = _METRICS.get(labels.name) or labels.name.removeprefix(_CRONJOB)
-    facts.add(metric, value)
-    if metric == "info":
-        facts.tell("schedule", labels.schedule)
-        facts.tell("timezone", labels.timezone)
+    facts = cronjobs[namespace_of(labels)].setdefault(labels.cronjob, _CronJobFacts())
+    metric = _CRONJOB_FACTS.get(labels.name)
+    if metric is not None:
+        _add(facts, metric, value)
+    else:
+        facts.schedule = max(facts.schedule, labels.schedule)
+        facts.timezone = max(facts.timezone, labels.timezone)
 
 
-def _job(key: Key, facts: _Facts, nodes: Mapping[Key, set[str]]) -> JobSeries:
-    where = nodes.get(key, set()) - {""}
-    return JobSeries(
-        namespace=intern(key[0]),
-        name=key[1],
-        failed=facts.flag("failed"),
-        complete=facts.flag("complete"),
-        cronjob=intern(facts.text["cronjob"]) if "cronjob" in facts.text else None,
-        created_at=facts.at("created"),
-        started_at=facts.at("status_start_time"),
-        completed_at=facts.at("status_completion_time"),
-        active=facts.count("status_active"),
-        # Pods of several attempts on several nodes: these series do not tell which of them failed last.
-        node=next(iter(where)) if len(where) == 1 else None,
-    )
-
-
-def _cronjob(key: Key, facts: _Facts) -> CronJobSeries:
-    zone = facts.text.get("timezone", "")
+def _cronjob(namespace: str, name: str, facts: _CronJobFacts) -> CronJobSeries:
     return CronJobSeries(
-        namespace=key[0],
-        name=key[1],
-        schedule=facts.text.get("schedule") or None,
-        time_zone=zone if zone not in ("", "local") else None,
-        suspended=facts.flag("spec_suspend"),
-        created_at=facts.at("created"),
-        last_scheduled_at=facts.at("status_last_schedule_time"),
-        last_succeeded_at=facts.at("status_last_successful_time"),
-        next_run_at=facts.at("next_schedule_time"),
-        active=facts.count("status_active"),
+        namespace=namespace,
+        name=name,
+        schedule=facts.schedule or None,
+        time_zone=facts.timezone if facts.timezone not in ("", "local") else None,
+        suspended=_flag(facts.spec_suspend),
+        created_at=moment(facts.created),
+        last_scheduled_at=moment(facts.status_last_schedule_time),
+        last_succeeded_at=moment(facts.status_last_successful_time),
+        next_run_at=moment(facts.next_schedule_time),
+        active=_count(facts.status_active),
     )

@@ -10,7 +10,7 @@ from homelab_tui.config.model import PrometheusConfig
 from homelab_tui.domain import cronjobs
 from homelab_tui.domain.curves import Curve, NodeCurves, PortSeries
 from homelab_tui.domain.errors import SourceError, SourceGarbled, SourceMissing, SourceRefused, SourceTimeout
-from homelab_tui.domain.jobs import Alert, AlertState, CronJobPast, CronJobSeries, JobSeries, MetricsSnapshot
+from homelab_tui.domain.jobs import Alert, AlertState, CronJobPast, MetricsSnapshot
 from homelab_tui.domain.nodes import NodeMetrics
 from homelab_tui.domain.poe import PoePort
 from homelab_tui.domain.values import Frozen, replace
@@ -21,7 +21,6 @@ from homelab_tui.sources.prometheus_ranges import Slots
 from homelab_tui.sources.threads import in_daemon_thread
 
 T = TypeVar("T")
-S = TypeVar("S", JobSeries, CronJobSeries)
 _WAITS_S = 600.0
 _PAST_WINDOWS_S = (15 * 86400, 3 * 86400, 12 * 3600)
 """How far back it is asked: what a Prometheus keeps unless it is told otherwise; less where that is too much."""
@@ -113,7 +112,12 @@ class PrometheusSource:
         """What was in that window, and whether the server left nothing out."""
         query = kube_state_metrics.past_query(window_s)
         found = await self._collect(query, limit_s=self._config.read_timeout_s)
-        return await self._made(found, lambda ours: (cronjobs.past_of(ours.jobs), not ours.warnings))
+        there = self._last.jobs
+
+        def past(told: MetricsSnapshot) -> tuple[tuple[CronJobPast, ...], bool]:
+            return cronjobs.past_of(told.jobs, {job.name: job.name for job in there}), not told.warnings
+
+        return await self._made(found, MetricsSnapshot(self.cluster), past)
 
     async def _read_series(self) -> MetricsSnapshot:
         """Jobs and CronJobs; a large answer is asked for again only after another scrape."""
@@ -122,7 +126,7 @@ class PrometheusSource:
             return self._last
         found = await self._collect(kube_state_metrics.QUERY)
         self._is_large = found.size_bytes >= _LARGE_BYTES
-        self._last = await self._made(found, self._snapshot)
+        self._last = await self._made(found, self._last, lambda told: told)
         self._newest_at, self._read_at = newest_at, time.monotonic()
         return self._last
 
@@ -198,20 +202,15 @@ class PrometheusSource:
         series.add(last.samples)
         return _Collected(series, last.warnings, sum(sizes))
 
-    async def _made(self, found: "_Collected", made: Callable[["_Ours"], T]) -> T:
+    async def _made(self, found: "_Collected", known: MetricsSnapshot, made: Callable[[MetricsSnapshot], T]) -> T:
         """What is made of the series: of many beside the event loop."""
-        if found.size_bytes < _LARGE_BYTES:
-            return made(found.ours())
-        return await in_daemon_thread(lambda: made(found.ours()), name=f"prometheus-{self._config.name}")
 
-    def _snapshot(self, ours: "_Ours") -> MetricsSnapshot:
-        return MetricsSnapshot(
-            cluster=self.cluster,
-            jobs=_with_known(ours.jobs, self._last.jobs),
-            cronjobs=_with_known(ours.cronjobs, self._last.cronjobs),
-            heartbeat=ours.heartbeat,
-            warnings=ours.warnings,
-        )
+        def told() -> T:
+            return made(found.snapshot(self.cluster, known))
+
+        if found.size_bytes < _LARGE_BYTES:
+            return told()
+        return await in_daemon_thread(told, name=f"prometheus-{self._config.name}")
 
     async def _read_alerts(self) -> tuple[Alert, ...] | None:
         """None where the server has none to tell (404), or does not: the Jobs are worth showing without."""
@@ -263,15 +262,6 @@ class PrometheusSource:
             raise SourceGarbled(f"{self._config.name}: {error}") from error
 
 
-class _Ours(Frozen):
-    """What kube-state-metrics says of one cluster."""
-
-    jobs: tuple[JobSeries, ...]
-    cronjobs: tuple[CronJobSeries, ...]
-    heartbeat: bool
-    warnings: tuple[str, ...]
-
-
 class _Collected(Frozen):
     """One answer."""
 
@@ -279,14 +269,9 @@ class _Collected(Frozen):
     warnings: tuple[str, ...]
     size_bytes: int
 
-    def ours(self) -> _Ours:
-        """Its Jobs and CronJobs. Call it once."""
-        return _Ours(*self.series.series(), self.series.heartbeat, self.warnings)
-
-
-def _with_known(found: tuple[S, ...], known: tuple[S, ...]) -> tuple[S, ...]:
-    """What was found, as the very objects that are known where those are equal: who merges them looks no further."""
-    before = {(one.namespace, one.name): one for one in known}
-    kept = tuple([old if (old := before.get((one.namespace, one.name))) == one else one for one in found])
-    same = len(kept) == len(known) and all(old is new for old, new in zip(known, kept, strict=True))
-    return known if same else kept
+    def snapshot(self, cluster: str, known: MetricsSnapshot) -> MetricsSnapshot:
+        """What it says. Call it once. What is as `known` has it is the same object: who merges it looks no further."""
+        jobs, cronjobs = self.series.series(known.jobs, known.cronjobs)
+        return MetricsSnapshot(
+            cluster, jobs=jobs, cronjobs=cronjobs, heartbeat=self.series.heartbeat, warnings=self.warnings
+        )
