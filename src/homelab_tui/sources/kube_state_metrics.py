@@ -188,18 +188,22 @@ class Collector:
                     if known != node:
                         nodes[labels.created_by_name] = ""
 
-    def series(
-        self, jobs: Sequence[JobSeries] = (), cronjobs: Sequence[CronJobSeries] = ()
-    ) -> tuple[tuple[JobSeries, ...], tuple[CronJobSeries, ...]]:
-        """Jobs and CronJobs, sorted by namespace and name. Call it once, when all samples have come.
-
-        The arguments are what was told before; what is told the same again is the same object.
-        """
+    def jobs(self) -> Iterator[JobSeries]:
+        """The Jobs, sorted by namespace and name. To be gone through once, when all samples have come."""
         for labels, value in self._unnamed:
             # Before 1.4, with honor_labels: `job` is the Job's. But a name that other series have is the scrape job's.
             if labels.job and labels.job not in self._scrape_jobs:
                 _add_job(self._jobs, labels.job, labels, value)
-        return _kept(_each(self._jobs, self._job), jobs), _kept(_each(self._cronjobs, _cronjob), cronjobs)
+        return _each(self._jobs, self._job)
+
+    def series(
+        self, jobs: Sequence[JobSeries] = (), cronjobs: Sequence[CronJobSeries] = ()
+    ) -> tuple[tuple[JobSeries, ...], tuple[CronJobSeries, ...]]:
+        """Jobs and CronJobs, each sorted by namespace and name. Call it once, as `jobs`.
+
+        The arguments are what was told before; what is told the same again is the same object.
+        """
+        return _kept(self.jobs(), jobs), _kept(_each(self._cronjobs, _cronjob), cronjobs)
 
     def _job(self, namespace: str, name: str, facts: _JobFacts) -> JobSeries:
         created_at = moment(facts.created)

@@ -114,10 +114,10 @@ class PrometheusSource:
         found = await self._collect(query, limit_s=self._config.read_timeout_s)
         there = self._last.jobs
 
-        def past(told: MetricsSnapshot) -> tuple[tuple[CronJobPast, ...], bool]:
-            return cronjobs.past_of(told.jobs, {job.name: job.name for job in there}), not told.warnings
+        def past() -> tuple[CronJobPast, ...]:
+            return cronjobs.past_of(found.series.jobs(), {job.name: job.name for job in there})
 
-        return await self._made(found, MetricsSnapshot(self.cluster), past)
+        return await self._beside(found.size_bytes, past), not found.warnings
 
     async def _read_series(self) -> MetricsSnapshot:
         """Jobs and CronJobs; a large answer is asked for again only after another scrape."""
@@ -126,7 +126,7 @@ class PrometheusSource:
             return self._last
         found = await self._collect(kube_state_metrics.QUERY)
         self._is_large = found.size_bytes >= _LARGE_BYTES
-        self._last = await self._made(found, self._last, lambda told: told)
+        self._last = await self._beside(found.size_bytes, lambda: found.snapshot(self.cluster, self._last))
         self._newest_at, self._read_at = newest_at, time.monotonic()
         return self._last
 
@@ -202,15 +202,11 @@ class PrometheusSource:
         series.add(last.samples)
         return _Collected(series, last.warnings, sum(sizes))
 
-    async def _made(self, found: "_Collected", known: MetricsSnapshot, made: Callable[[MetricsSnapshot], T]) -> T:
-        """What is made of the series: of many beside the event loop."""
-
-        def told() -> T:
-            return made(found.snapshot(self.cluster, known))
-
-        if found.size_bytes < _LARGE_BYTES:
-            return told()
-        return await in_daemon_thread(told, name=f"prometheus-{self._config.name}")
+    async def _beside(self, size_bytes: int, made: Callable[[], T]) -> T:
+        """What is made of an answer of that size: of a large one beside the event loop."""
+        if size_bytes < _LARGE_BYTES:
+            return made()
+        return await in_daemon_thread(made, name=f"prometheus-{self._config.name}")
 
     async def _read_alerts(self) -> tuple[Alert, ...] | None:
         """None where the server has none to tell (404), or does not: the Jobs are worth showing without."""
@@ -249,9 +245,7 @@ class PrometheusSource:
     async def _understood(self, body: bytes, read: Callable[[bytes], T]) -> T:
         """What `read` makes of an answer."""
         with self._named():
-            if len(body) < _LARGE_BYTES:
-                return read(body)
-            return await in_daemon_thread(lambda: read(body), name=f"prometheus-{self._config.name}")
+            return await self._beside(len(body), lambda: read(body))
 
     @contextlib.contextmanager
     def _named(self) -> Iterator[None]:
