@@ -43,7 +43,8 @@ _SWAP_LINES = (
     "t=$f.hl.${mark#??????????????}",
     'set -C; true >"$t" || { say TMP; exit 17; }; set +C',
     # PIPE too: with the link gone, the very message about it would kill the shell before it has cleaned up.
-    r'trap "rm -f -- \"$t\"" EXIT',
+    # The trap reads t when it runs: a link may lead to a file whose name means something to a shell.
+    r'trap "rm -f -- \"\$t\"" EXIT',
     'trap "exit 30" HUP TERM INT PIPE',
     'if [ -e "$f" ]; then cp -a -- "$f" "$t" || { say COPY; exit 17; }; fi',
     'head -c "$len" >"$t" || { say WRITE; exit 18; }',
