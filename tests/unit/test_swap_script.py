@@ -233,7 +233,33 @@ def test_what_is_not_the_accounts_own_file_is_left(home: Home, make: Callable[[H
 
 # --- somebody else, who takes no lock -------------------------------------------------------------------------------
 
+ADDS = 'printf %s "$THEIRS" >>"$KEYS"'
 REPLACES = 'printf %s "$THEIRS" >"$KEYS.x" && /bin/mv "$KEYS.x" "$KEYS"'
+TAKES_AWAY = '/bin/rm "$KEYS"'
+
+
+@pytest.mark.parametrize(
+    ("program", "does", "there", "left"),
+    [
+        ("cp", ADDS, OLD, OLD + THEIRS),
+        ("cp", REPLACES, OLD, THEIRS),
+        ("cp", TAKES_AWAY, OLD, None),
+        ("head", ADDS, OLD, OLD + THEIRS),
+        ("head", REPLACES, OLD, THEIRS),
+        ("head", TAKES_AWAY, OLD, None),
+        ("head", REPLACES, None, THEIRS),
+    ],
+    ids=["cp-adds", "cp-replaces", "cp-takes away", "head-adds", "head-replaces", "head-takes away", "head-makes one"],
+)
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("sent", [NEW, b""], ids=["all arrives", "nothing arrives"])
+def test_who_writes_before_the_hashes_are_compared_is_a_conflict_and_loses_nothing(
+    home: Home, program: str, does: str, there: bytes | None, left: bytes | None, when: str, sent: bytes
+) -> None:
+    home.write(there)
+    home.shim(program, f'{does}; exec @REAL "$@"' if when == "before" else f'@REAL "$@"; s=$?; {does}; exit $s')
+    assert home.swap(there, NEW, sent) == stale(left)
+    assert home.left == left
 
 
 @pytest.mark.parametrize("there", [OLD, None], ids=["a file", "nothing"])
@@ -298,9 +324,40 @@ def test_a_file_that_cannot_be_read_is_named_and_left(
     assert home.left == OLD
 
 
+def test_a_file_that_could_not_be_read_for_a_moment_is_read_again(home: Home) -> None:
+    home.write(OLD)
+    home.shim("sha256sum", 'case $1 in -) shift; @REAL "$@"; exit 1;; esac; exec @REAL "$@"')
+    assert home.swap(OLD, OLD) == stale(OLD)
+    assert home.left == OLD
+
+
 @pytest.mark.parametrize(("there", "said"), [(OLD, Said("READ", "", 15)), (None, Said("SHORT", "", 19))])
 def test_a_node_that_cannot_hash_changes_nothing(home: Home, there: bytes | None, said: Said) -> None:
     home.write(there)
     home.shim("sha256sum", FAILS)
     assert home.swap(there, NEW) == said
     assert home.left == there
+
+
+# --- what it costs --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("there", "new", "programs"),
+    [
+        (OLD, NEW, ["cp", "head", "sha256sum", "sync", "mv", "sha256sum"]),
+        (None, NEW, ["head", "sha256sum", "sync", "mv", "sha256sum"]),
+        (OLD, None, ["sha256sum", "rm"]),
+    ],
+    ids=["a write", "a first line", "taken away"],
+)
+def test_no_program_is_started_that_is_not_needed(
+    home: Home, there: bytes | None, new: bytes | None, programs: list[str]
+) -> None:
+    """Each costs a node more than a millisecond."""
+    home.write(there)
+    log = home.place / "log"
+    for name in APPLETS:
+        home.shim(name, f'echo {name} >>"{log}"; exec @REAL "$@"')
+    assert home.swap(there, new) == OK
+    assert log.read_text().split() == programs

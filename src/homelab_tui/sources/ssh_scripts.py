@@ -25,6 +25,11 @@ _SWAP_LINES = (
     "mark=$5",
     'h() { sum=$(sha256sum <"$1") && sum=${sum%% *}; }',
     r'say() { printf "\n%s %s\n" "$mark" "$*"; }',
+    'stale() { say STALE "$sum"; exit 16; }',
+    # Is the file still what was read? Asked before it is taken away, and before a failure is told: where somebody else
+    # was faster, that comes first, and the caller begins again.
+    'still() { if [ -e "$f" ]; then h "$f" || { say READ; exit 15; }; else sum=none; fi; '
+    '[ "$sum" = "$old" ] || stale; }',
     'cd -- "$HOME" 2>/dev/null || { say NOHOME; exit 10; }',
     "case $f in */*) dir=${f%/*} ;; *) dir=. ;; esac",
     '[ -d "$dir" ] || mkdir -m 700 -- "$dir" || { say MKDIR; exit 11; }',
@@ -35,20 +40,25 @@ _SWAP_LINES = (
     # Under the lock every other temporary file of ours is a dead writer's.
     "if command -v flock >/dev/null 2>&1; then flock -w 10 9 || { say LOCK; exit 14; }; "
     'for left in "$f".hl.??????; do if [ -e "$left" ]; then rm -f -- "$left"; fi; done; fi',
-    'if [ -e "$f" ]; then h "$f" || { say READ; exit 15; }; else sum=none; fi',
-    '[ "$sum" = "$old" ] || { say STALE "$sum"; exit 16; }',
     # "none" takes the file away: undoing the write that made it.
-    'if [ "$new" = none ]; then rm -f -- "$f" || { say RENAME; exit 20; }; say OK; exit 0; fi',
+    'if [ "$new" = none ]; then still; rm -f -- "$f" || { say RENAME; exit 20; }; say OK; exit 0; fi',
     # The last six characters of the mark are as random as mktemp's would be; -C opens no file that is there already.
     "t=$f.hl.${mark#??????????????}",
-    'set -C; true >"$t" || { say TMP; exit 17; }; set +C',
+    'set -C; true >"$t" || { still; say TMP; exit 17; }; set +C',
     # PIPE too: with the link gone, the very message about it would kill the shell before it has cleaned up.
     # The trap reads t when it runs: a link may lead to a file whose name means something to a shell.
     r'trap "rm -f -- \"\$t\"" EXIT',
     'trap "exit 30" HUP TERM INT PIPE',
-    'if [ -e "$f" ]; then cp -a -- "$f" "$t" || { say COPY; exit 17; }; fi',
-    'head -c "$len" >"$t" || { say WRITE; exit 18; }',
-    'h "$t" && [ "$sum" = "$new" ] || { say SHORT; exit 19; }',
+    '[ "$old" = none ] || cp -a -- "$f" "$t" || { still; say COPY; exit 17; }',
+    'head -c "$len" >"$t" || { still; say WRITE; exit 18; }',
+    # One program hashes the old file and the new one. The old one is judged first: a writer who takes no lock is a
+    # reason to begin again, never bytes that are missing. No globs (set -f), for among the words is the name of t.
+    'set -f; if [ -e "$f" ]; then set -- $(sha256sum - "$t" <"$f"); else set -- none - $(sha256sum "$t"); fi',
+    # It could not be opened, and can be now: somebody else was here.
+    '[ "$2" = - ] || { still; stale; }',
+    'sum=$1; [ "$sum" = "$old" ] || stale',
+    # GNU's puts a backslash before the hash of a file whose name needs one.
+    'case $3 in "$new"|?"$new") ;; *) say SHORT; exit 19 ;; esac',
     'sync "$t" 2>/dev/null || sync',
     'mv -f -- "$t" "$f" || { say RENAME; exit 20; }',
     "trap - EXIT HUP TERM INT PIPE",
