@@ -1,10 +1,14 @@
 """The swap of an authorized_keys file itself, under every shell that nodes have, with GNU's programs and busybox's."""
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,11 +70,11 @@ class Home:
             self._give(path)
         return path
 
-    def shim(self, name: str, body: str) -> None:
+    def shim(self, name: str, body: str, real: Path | None = None) -> None:
         """A program of the node that does something else; @REAL is the one that it stands for."""
-        real = shutil.which(name, path=self._path)
-        assert real is not None, name
-        (self._shims / name).write_text(f"#!/bin/sh\n{body.replace('@REAL', real)}\n")
+        stands_for = real or shutil.which(name, path=self._path)
+        assert stands_for is not None, name
+        (self._shims / name).write_text(f"#!/bin/sh\n{body.replace('@REAL', str(stands_for))}\n")
         (self._shims / name).chmod(0o755)
 
     def swap(self, old: bytes | None, new: bytes | None, sent: bytes | None = None) -> Said:
@@ -361,3 +365,52 @@ def test_no_program_is_started_that_is_not_needed(
         home.shim(name, f'echo {name} >>"{log}"; exec @REAL "$@"')
     assert home.swap(there, new) == OK
     assert log.read_text().split() == programs
+
+
+FLOCKS = {
+    "util-linux": 'case $1 in -w) : >"$HOME/asked" ;; esac; exec @REAL "$@"',
+    "busybox": 'case $1 in -n) exec @REAL "$@" ;; esac; echo "Usage: flock [-sxun] FD | FILE [-c] PROG" >&2; exit 1',
+}
+WAITS = ': >"$HOME/asked"; until [ -e "$HOME/given" ]; do @REAL 0.02; done'
+
+
+@pytest.mark.parametrize("kind", FLOCKS)
+def test_a_lock_that_somebody_holds_is_waited_for(home: Home, kind: str) -> None:
+    home.write(OLD)
+    home.shim("flock", FLOCKS[kind], require_binary("flock"))
+    home.shim("sleep", WAITS, require_binary("sleep"))
+    with held(home) as lock:
+
+        def let_go() -> None:
+            while not (home.place / "asked").exists():
+                time.sleep(0.01)
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            (home.place / "given").touch()
+
+        waiting = threading.Thread(target=let_go, daemon=True)
+        waiting.start()
+        assert home.swap(OLD, NEW) == OK
+        waiting.join(10)
+    assert home.left == NEW
+
+
+@pytest.mark.parametrize("kind", FLOCKS)
+def test_a_lock_that_is_never_given_back_is_told(home: Home, kind: str) -> None:
+    home.write(OLD)
+    flock = FLOCKS[kind].replace('exec @REAL "$@"', 'case $1 in -w) shift; set -- -w 0.1 9 ;; esac; exec @REAL "$@"')
+    home.shim("flock", flock, require_binary("flock"))
+    home.shim("sleep", "exit 0", require_binary("sleep"))
+    with held(home):
+        assert home.swap(OLD, NEW) == Said("LOCK", "", 14)
+    assert home.left == OLD
+
+
+@contextlib.contextmanager
+def held(home: Home) -> Iterator[int]:
+    """Somebody else has the lock."""
+    lock = os.open(home.file.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield lock
+    finally:
+        os.close(lock)

@@ -11,7 +11,7 @@ from homelab_tui.domain.keys import NodeChange
 from homelab_tui.domain.secrets import Secret
 from homelab_tui.sources.ssh_commands import RunsCommands
 from homelab_tui.sources.ssh_root import MayBecomeRoot, run_as_root
-from homelab_tui.sources.ssh_scripts import new_mark
+from homelab_tui.sources.ssh_scripts import TAKE_LOCK, new_mark
 
 _TRIES = 3
 _SWAP = r"""
@@ -19,7 +19,8 @@ f=/etc/hosts
 [ -L "$f" ] && { say LINK; exit 1; }
 [ -f "$f" ] || { say NOTREG; exit 1; }
 h() { sha256sum | cut -d" " -f1; }
-exec 9</etc && { ! command -v flock >/dev/null 2>&1 || flock -w 10 9; } || { say LOCK; exit 1; }
+@TAKE_LOCK
+exec 9</etc && { ! command -v flock >/dev/null 2>&1 || lock; } || { say LOCK; exit 1; }
 [ "$(h <"$f")" = @OLD ] || { say STALE; exit 1; }
 t=$(mktemp "$f.hl.XXXXXX") || { say WRITE; exit 1; }
 trap 'rm -f -- "$t"' EXIT
@@ -72,7 +73,7 @@ def _try(
     if after == data:
         return False
     old, new = hashlib.sha256(data).hexdigest(), hashlib.sha256(after).hexdigest()
-    script = _SWAP.replace("@OLD", old).replace("@NEW", new)
+    script = _SWAP.replace("@TAKE_LOCK", TAKE_LOCK).replace("@OLD", old).replace("@NEW", new)
     script = script.replace("@DATA", base64.b64encode(after).decode("ascii"))
     word = run_as_root(session, who, script, password)[-1][0]
     if word == "STALE":

@@ -10,6 +10,12 @@ import secrets
 MARK = "@@HL"
 """Begins every line that counts; a random word of each run follows, which no start file can print by accident."""
 
+# The lock on what is open as 9. busybox's flock has no -w: there it is asked for once a second.
+TAKE_LOCK = (
+    "lock() { flock -n 9 && return 0; case $(flock --help 2>&1) in *-w*) flock -w 10 9; return ;; esac; "
+    "k=0; until flock -n 9; do k=$((k + 1)); [ $k -le 10 ] || return 1; sleep 1; done; }"
+)
+
 # On ONE line for tcsh, no single quote and no exclamation mark inside, no leading exec (rbash). Arguments: the hash
 # of the bytes as they were read (or "none"), the hash and length of the new bytes, the file, the mark. New bytes on
 # stdin.
@@ -36,9 +42,10 @@ _SWAP_LINES = (
     'if [ -L "$f" ]; then f=$(readlink -f "$f") || { say BADLINK; exit 12; }; '
     'case $f in "$(readlink -f "$HOME")"/*) ;; *) say OUTSIDE "$f"; exit 12;; esac; fi',
     'if [ -e "$f" ]; then [ -f "$f" ] || { say NOTREG; exit 12; }; [ -O "$f" ] || { say OWNER; exit 12; }; fi',
+    TAKE_LOCK,
     'exec 9<"$dir" || { say LOCKOPEN; exit 13; }',
     # Under the lock every other temporary file of ours is a dead writer's.
-    "if command -v flock >/dev/null 2>&1; then flock -w 10 9 || { say LOCK; exit 14; }; "
+    "if command -v flock >/dev/null 2>&1; then lock || { say LOCK; exit 14; }; "
     'for left in "$f".hl.??????; do if [ -e "$left" ]; then rm -f -- "$left"; fi; done; fi',
     # "none" takes the file away: undoing the write that made it.
     'if [ "$new" = none ]; then still; rm -f -- "$f" || { say RENAME; exit 20; }; say OK; exit 0; fi',
