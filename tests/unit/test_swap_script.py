@@ -184,6 +184,16 @@ def test_a_file_keeps_its_mode(home: Home) -> None:
     assert home.file.stat().st_mode & 0o777 == 0o640
 
 
+def test_a_directory_that_cannot_be_opened_is_told(home: Home) -> None:
+    home.write(OLD)
+    home.file.parent.chmod(0o300)
+    said = home.swap(OLD, NEW)
+    home.file.parent.chmod(0o700)
+    assert said == Said("LOCKOPEN", "", 13)
+    assert "ermission denied" in said.stderr
+    assert home.left == OLD
+
+
 NAMES = ("plain", "a b  c", "a - b", "back\\slash", "new\nline", "* [a-z] ?", '"; $(exit 1) `', "-")
 
 

@@ -20,7 +20,7 @@ f=/etc/hosts
 [ -f "$f" ] || { say NOTREG; exit 1; }
 h() { sha256sum | cut -d" " -f1; }
 @TAKE_LOCK
-exec 9</etc && { ! command -v flock >/dev/null 2>&1 || lock; } || { say LOCK; exit 1; }
+command exec 9</etc && { ! command -v flock >/dev/null 2>&1 || lock; } || { say LOCK; exit 1; }
 [ "$(h <"$f")" = @OLD ] || { say STALE; exit 1; }
 t=$(mktemp "$f.hl.XXXXXX") || { say WRITE; exit 1; }
 trap 'rm -f -- "$t"' EXIT

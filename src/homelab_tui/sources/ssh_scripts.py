@@ -43,7 +43,8 @@ _SWAP_LINES = (
     'case $f in "$(readlink -f "$HOME")"/*) ;; *) say OUTSIDE "$f"; exit 12;; esac; fi',
     'if [ -e "$f" ]; then [ -f "$f" ] || { say NOTREG; exit 12; }; [ -O "$f" ] || { say OWNER; exit 12; }; fi',
     TAKE_LOCK,
-    'exec 9<"$dir" || { say LOCKOPEN; exit 13; }',
+    # A failing `exec` alone would end the shell without a word.
+    'command exec 9<"$dir" || { say LOCKOPEN; exit 13; }',
     # Under the lock every other temporary file of ours is a dead writer's.
     "if command -v flock >/dev/null 2>&1; then lock || { say LOCK; exit 14; }; "
     'for left in "$f".hl.??????; do if [ -e "$left" ]; then rm -f -- "$left"; fi; done; fi',
