@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Protocol
 
@@ -90,7 +91,7 @@ def runs_of(cronjob: CronJob, jobs: Iterable[Job], remembered: Iterable[Job] = (
             completed_at = job.completed_at
     found += [(run.at, "", run.result) for run in history]
     found.sort()
-    known = [Run(at, result) for at, _, result in found]
+    known = [_run(at, result) for at, _, result in found]
     active = max(active, cronjob.active)
     known = _with_status(cronjob, known, active, completed_at)
     return Runs(tuple(known), failed_jobs, active)
@@ -238,8 +239,18 @@ def scheduled_at(job_name: str, cronjob: str) -> datetime | None:
     # Seven to nine digits: 1989 to far beyond; a `-2` or a date is not taken for a tick.
     if prefix != cronjob or not (minutes.isascii() and minutes.isdigit() and 6 < len(minutes) < 10):
         return None
+    return _tick(int(minutes))
+
+
+@lru_cache(maxsize=2048)  # many CronJobs run at the same minute, and end alike
+def _run(at: datetime, result: RunResult) -> Run:
+    return Run(at, result)
+
+
+@lru_cache(maxsize=2048)
+def _tick(minutes: int) -> datetime | None:
     try:
-        return datetime.fromtimestamp(int(minutes) * 60, UTC)
+        return datetime.fromtimestamp(minutes * 60, UTC)
     except (ValueError, OverflowError, OSError):
         return None
 

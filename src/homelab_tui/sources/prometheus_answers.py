@@ -6,6 +6,7 @@ Checked against Prometheus 2.42 and 3, Thanos (`warnings` on partial answers), V
 
 import math
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import msgspec
 
@@ -218,6 +219,7 @@ def version(body: bytes) -> str | None:
     return f"{answer.data.application or 'Prometheus'} {answer.data.version}"
 
 
+@lru_cache(maxsize=2048)  # the Jobs of a cluster begin and end at few moments: each is kept once
 def moment(number: float | None) -> datetime | None:
     """A Unix time as aware UTC; None for 0 (never), NaN, infinity and what no calendar holds."""
     if number is None or not 0 < number <= _MAX_EPOCH:

@@ -33,6 +33,8 @@ from homelab_tui.ui.table_rows import TableRows
 
 _BARS_S = 0.5
 """How long the scroll bar may lag behind a few rows among hundreds: to draw it is to draw every line beside it."""
+_LINES_KEPT = 128
+"""Drawn lines that are remembered, at least; with all that Textual keeps beside each, one is 6 kB."""
 _SAMPLE = 500
 """Rows that are measured at most when columns are fitted; a wider one grows its column when it is first drawn."""
 
@@ -62,7 +64,7 @@ class TableView(ScrollView, can_focus=True):
         self._busy: set[str] = set()  # keys of rows that say what is being done to them
         self._known_rows = 0  # visible ones, before the size changed
         self._style_cache: dict[str, Style] = {}
-        self._line_cache: LRUCache[tuple[str, bool, bool, bool], tuple[Row, Strip]] = LRUCache(512)
+        self._line_cache: LRUCache[tuple[str, bool, bool, bool], tuple[Row, Strip]] = LRUCache(_LINES_KEPT)
 
     def announce(self) -> None:
         """Called after every change; LabTable posts its messages here."""
@@ -140,6 +142,7 @@ class TableView(ScrollView, can_focus=True):
         """Fits the columns to the new width, and keeps the cursor in sight if it was."""
         in_sight = self.scroll_offset.y <= self._model.cursor < self.scroll_offset.y + self._known_rows
         self._known_rows = self.visible_rows
+        self._line_cache.grow(3 * self.visible_rows)  # each with the cursor, selected, and neither
         self.change(lambda: None, to_cursor=in_sight)
 
     def style_of(self, name: str) -> Style:
