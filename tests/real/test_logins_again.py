@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from homelab_tui.domain.errors import CredentialsNeeded, SourceRefused
-from homelab_tui.domain.keys import CellState
+from homelab_tui.domain.keys import CellState, PublicKey
 from homelab_tui.sources.ssh import SshSource
 from tests.real.sshd import Account, Sshd, make_key, running_sshd, throw_away_account
 
@@ -19,10 +19,14 @@ def connections(server: Sshd) -> int:
     return server.log().count("Connection from ")
 
 
+def let_in(server: Sshd, account: Account, *keys: PublicKey) -> None:
+    """From now on these keys open the account, and no others."""
+    (server.base / "admin" / account.user).write_text("".join(Path(key.path or "").read_text() for key in keys))
+
+
 def withdraw(server: Sshd, account: Account) -> None:
     """The admin key opens the account no more."""
-    stranger = make_key(server.base / "keys", f"stranger-{account.user}")
-    (server.base / "admin" / account.user).write_text(Path(stranger.path or "").read_text())
+    let_in(server, account, make_key(server.base / "keys", f"stranger-{account.user}"))
 
 
 async def test_a_second_reading_says_the_same_and_does_not_ask_what_is_offered(server: Sshd, account: Account) -> None:
@@ -81,6 +85,31 @@ async def test_a_key_that_opens_no_more_is_told_as_at_a_first_login(server: Sshd
     assert isinstance(error, CredentialsNeeded)
     assert "the one key offered does not open it" in str(error)
     assert asked(server) == before + 2
+
+
+@pytest.mark.parametrize("tries", [2, 3])
+async def test_what_was_tried_as_before_does_not_count_against_the_next_key(tries: int, tmp_path: Path) -> None:
+    """The first key opens no more, the second does: a server that takes few tries lets the second one in."""
+    with running_sshd(f"MaxAuthTries {tries}") as server, throw_away_account(server) as account:
+        second = make_key(tmp_path, "second")
+        source, node = server.source(keys=(server.admin, second)), server.node(account)
+        assert (await source.read_account(node)).login_fingerprint == server.admin.fingerprint
+        let_in(server, account, second)
+        assert (await source.read_account(node)).login_fingerprint == second.fingerprint
+        await source.close()
+
+
+async def test_a_key_that_was_replaced_in_place_is_told_as_the_one_that_it_is(
+    server: Sshd, account: Account, tmp_path: Path
+) -> None:
+    mine, other = make_key(tmp_path, "mine"), make_key(tmp_path, "other")
+    let_in(server, account, mine, other)
+    source, node = server.source(keys=(mine,)), server.node(account)
+    assert (await source.read_account(node)).login_fingerprint == mine.fingerprint
+    for name in ("other", "other.pub"):
+        (tmp_path / name).replace(tmp_path / name.replace("other", "mine"))
+    assert (await source.read_account(node)).login_fingerprint == other.fingerprint
+    await source.close()
 
 
 async def test_a_server_that_hangs_up_at_the_first_wrong_key_is_asked_on_a_new_connection() -> None:

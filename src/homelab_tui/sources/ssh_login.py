@@ -69,7 +69,7 @@ class Unheard(SourceRefused):
 
 
 class Unasked(Unheard):
-    """The same, where the server was not asked what it offers: it may do what it did not expect once more."""
+    """A server that was not asked what it offers did not open as before: to be asked on a new connection."""
 
 
 def signers_for(hop: Hop, keys: KeysConfig, load: LoadKey, preferred: str | None = None) -> tuple[Signer, ...]:
@@ -162,16 +162,23 @@ def log_in(arrival: Arrival, signers: Iterable[Signer], password: Secret | None 
 def log_in_as_before(arrival: Arrival, known: LoggedIn) -> LoggedIn | None:
     """The login that went well a while ago once more, without asking the server what it offers.
 
-    None when that does not open the account any more. Raises Unasked when the connection has ended of it.
+    None where the key is not here any more, or is another one: then nothing was sent. Raises Unasked where it does not
+    open the account any more: what was tried on this connection counts against the next key (MaxAuthTries).
     """
-    try:
-        if known.signer is not None and offer_key(arrival, known.signer.load()):
-            return known
-    except (PrivateKeyUnusable, CredentialsNeeded):
+    if known.signer is None:
         return None
+    try:
+        key = known.signer.load()
+    except PrivateKeyUnusable:
+        return None
+    if fingerprint(key.asbytes()) != known.fingerprint:
+        return None
+    try:
+        if offer_key(arrival, key):
+            return known
     except SourceRefused as error:
         raise Unasked(str(error)) from error
-    return None
+    raise Unasked(f"{arrival.where}: the key of the last login is refused")
 
 
 def offer_key(arrival: Arrival, key: "paramiko.PKey") -> bool:
