@@ -18,7 +18,7 @@ def in_threads(work: Callable[[], None], count: int) -> None:
 
 
 def test_one_computes_at_a_time() -> None:
-    turns, now, most = Turns(), 0, 0
+    turns, now, most = Turns(patience_s=60), 0, 0
 
     def work() -> None:
         nonlocal now, most

@@ -100,12 +100,11 @@ def job(cluster: str, data: JobData) -> Job:
     failure = held.get("Failed") or held.get("FailureTarget")
     owner = next((ref for ref in meta.owners or () if ref and ref.controller and ref.kind == "CronJob"), None)
     name = meta.name or ""
-    created_at = moment(meta.created)
     backoff_limit = spec.backoff_limit
     if backoff_limit is None and spec.backoff_limit_per_index is None:
         backoff_limit = DEFAULT_BACKOFF_LIMIT
     return Job(
-        # Ten thousand Jobs share few namespaces and owners, and most moments of a run are one: they are kept once.
+        # Ten thousand Jobs share few namespaces and owners: they are kept once, as moments are.
         id=JobId(cluster, intern(meta.namespace or ""), name),
         state=_state(data, held),
         uid=meta.uid,
@@ -114,11 +113,11 @@ def job(cluster: str, data: JobData) -> Job:
         cronjob_uid=intern(owner.uid) if owner and owner.uid else None,
         reason=failure.reason or None if failure else None,
         message=failure.message or None if failure else None,
-        created_at=created_at,
-        started_at=created_at if now.started == meta.created else moment(now.started),
+        created_at=moment(meta.created),
+        started_at=moment(now.started),
         failed_at=moment(failure.since) if failure else None,
         completed_at=moment(now.completed),
-        scheduled_at=_scheduled_at(meta, owner.name if owner else None, created_at),
+        scheduled_at=_scheduled_at(meta, owner.name if owner else None),
         deleted_at=moment(meta.deleted),
         attempts=now.failed or 0,
         backoff_limit=backoff_limit,
@@ -151,10 +150,9 @@ def _state(data: JobData, held: dict[str | None, ConditionData]) -> JobState:
     return JobState.RUNNING if (data.status.active or 0) > 0 else JobState.PENDING
 
 
-def _scheduled_at(meta: MetaData, cronjob: str | None, created_at: datetime | None) -> datetime | None:
+def _scheduled_at(meta: MetaData, cronjob: str | None) -> datetime | None:
     """The CronJob's tick: from the annotation, else from the name of an owned Job, `<cronjob>-<unix minutes>`."""
-    text = meta.annotations.scheduled if meta.annotations else None
-    annotated = created_at if text == meta.created and text else moment(text)
+    annotated = moment(meta.annotations.scheduled) if meta.annotations else None
     if annotated is not None or not cronjob or not meta.name or not meta.name.startswith(cronjob + "-"):
         return annotated
     return moment_in_name(meta.name)

@@ -10,7 +10,7 @@ What a scrape configuration can do to them, and what is done about it here:
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from sys import intern
 from typing import TypeVar
 
@@ -197,7 +197,7 @@ class Collector:
         return _each(self._jobs, self._job)
 
     def series(
-        self, jobs: Sequence[JobSeries] = (), cronjobs: Sequence[CronJobSeries] = ()
+        self, jobs: tuple[JobSeries, ...] = (), cronjobs: tuple[CronJobSeries, ...] = ()
     ) -> tuple[tuple[JobSeries, ...], tuple[CronJobSeries, ...]]:
         """Jobs and CronJobs, each sorted by namespace and name. Call it once, as `jobs`.
 
@@ -206,17 +206,14 @@ class Collector:
         return _kept(self.jobs(), jobs), _kept(_each(self._cronjobs, _cronjob), cronjobs)
 
     def _job(self, namespace: str, name: str, facts: _JobFacts) -> JobSeries:
-        created_at = moment(facts.created)
-        # Mostly the same second; one object for both.
-        started_too = facts.status_start_time == facts.created
         return JobSeries(
             namespace=namespace,
             name=name,
             failed=_flag(facts.failed),
             complete=_flag(facts.complete),
             cronjob=facts.cronjob,
-            created_at=created_at,
-            started_at=created_at if started_too else moment(facts.status_start_time),
+            created_at=moment(facts.created),
+            started_at=moment(facts.status_start_time),
             completed_at=moment(facts.status_completion_time),
             active=_count(facts.status_active),
             # Pods of several attempts on several nodes: these series do not tell which of them failed last.
@@ -233,7 +230,7 @@ def _each(facts: _ByNamespace[_F], made: Callable[[str, str, _F], S]) -> Iterato
                 yield made(intern(namespace), name, named.pop(name))
 
 
-def _kept(found: Iterable[S], known: Sequence[S]) -> tuple[S, ...]:
+def _kept(found: Iterable[S], known: tuple[S, ...]) -> tuple[S, ...]:
     """What was found, as the very objects that are known where those are equal, and the known tuple where all are.
 
     Both in order of namespace and name.
@@ -245,7 +242,7 @@ def _kept(found: Iterable[S], known: Sequence[S]) -> tuple[S, ...]:
             place += 1
         made.append(known[place] if place < len(known) and known[place] == one else one)
     is_same = len(made) == len(known) and all(old is new for old, new in zip(known, made, strict=True))
-    return known if is_same and isinstance(known, tuple) else tuple(made)
+    return known if is_same else tuple(made)
 
 
 def namespace_of(labels: Labels) -> str:

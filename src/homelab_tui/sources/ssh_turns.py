@@ -14,14 +14,15 @@ PATIENCE_S = 0.1
 class Turns:
     """Who may compute; for the threads of paramiko's transports."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience_s: float = PATIENCE_S) -> None:
+        self._patience_s = patience_s
         self._turn = threading.Lock()
         self._held = threading.local()
 
     def take(self) -> None:
         """Waits until nobody else computes, or has done so for too long."""
         turn = self._turn
-        if turn.acquire(timeout=PATIENCE_S):
+        if turn.acquire(timeout=self._patience_s):
             self._held.turn = turn
         elif self._turn is turn:
             self._turn = threading.Lock()
