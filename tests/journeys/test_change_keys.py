@@ -109,6 +109,7 @@ async def test_a_plan_that_is_longer_than_the_screen_scrolls_and_its_buttons_sta
     async with dashboard(lab, tmp_path, monkeypatch, size=(80, 24)) as screen:
         await screen.press({"keys": "2", "jobs": "3"}[pane])
         await until(lambda: len(screen.lab.store.state.my_keys) == 2 and len(screen.app.main.pane.table.rows) >= 8)
+        await until(lambda: all(reading.value for _, reading in screen.lab.store.state.accounts))
         await screen.press("a", key)
         for dialog in dialogs:
             await screen.until_dialog(dialog)
