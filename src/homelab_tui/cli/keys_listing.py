@@ -49,7 +49,7 @@ def _my_key(key: PublicKey, now: datetime) -> list[str]:
 
 
 def _accounts(state: LabState) -> list[list[str]]:
-    host_keys, ways = dict(state.host_keys), dict(state.ways)
+    host_keys, ways, others = dict(state.host_keys), dict(state.ways), found_accounts(state)
     mine = {key.fingerprint: key.comment or key.fingerprint for key in state.my_keys}
     lines: list[list[str]] = []
     for account, reading in state.accounts:
@@ -60,8 +60,7 @@ def _accounts(state: LabState) -> list[list[str]]:
             continue
         lines.append([account, *about, _SWITCH[value.password_login], _SWITCH[value.sudo], *_keys(value, mine)])
         node = account.rpartition("@")[2]
-        others = found_accounts(state, value, account)
-        lines += [[f"{other.account}@{node}", "–", "–", "–", "–", *_keys(other, mine)] for other in others]
+        lines += [[f"{other.account}@{node}", "–", "–", "–", "–", *_keys(other, mine)] for other in others[account]]
     return lines
 
 

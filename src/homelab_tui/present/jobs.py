@@ -10,7 +10,7 @@ from homelab_tui.domain.reading import HealthState
 from homelab_tui.domain.state import LabState
 from homelab_tui.present.documents import reading_health
 from homelab_tui.present.job_alerts import Firing, fires_at
-from homelab_tui.present.operations import operation_cell, operation_note
+from homelab_tui.present.operations import Acts
 from homelab_tui.present.row_memo import Block, RowMemo
 from homelab_tui.present.table import Cell, Column, Row
 from homelab_tui.present.times import age, since, until
@@ -66,12 +66,13 @@ def rows(
         name for name, reading in state.clusters if reading_health(reading, now).state is not HealthState.OK
     )
     firing = fires_at(state)
+    acts = Acts(state.operations, now)
     view = state.jobs
 
     def make(family: FamilyRows) -> list[Block]:
         jobs = [job for job in family.jobs if completed or job.state is not JobState.COMPLETE]
         made = [
-            _job_row(state, job, now, firing, level=0 if family.cronjob is None else 1, dim=job.id.cluster in dim)
+            _job_row(acts, job, now, firing, level=0 if family.cronjob is None else 1, dim=job.id.cluster in dim)
             for job in jobs
         ]
         if family.cronjob is None:
@@ -80,7 +81,7 @@ def rows(
                 for job, row in zip(jobs, made, strict=True)
             ]
         cronjob = family.cronjob
-        head = _cronjob_row(state, cronjob, now, dim=cronjob.cluster in dim)
+        head = _cronjob_row(acts, cronjob, now, dim=cronjob.cluster in dim)
         moments = [
             cronjob.last_scheduled_at,
             cronjob.last_succeeded_at,
@@ -90,8 +91,7 @@ def rows(
         return [Block((_URGENT[cronjob.verdict], cronjob.key), (head, *made), _nearest(now, moments))]
 
     families = view.families or in_families(view.jobs, view.cronjobs)
-    busy = {operation.target for operation in state.operations}
-    return (memo or RowMemo()).rows(families, now, make, context=(dim, firing, completed), busy=busy)
+    return (memo or RowMemo()).rows(families, now, make, context=(dim, firing, completed), busy=acts.targets)
 
 
 def _moments(job: Job) -> tuple[datetime | None]:
@@ -103,16 +103,16 @@ def _nearest(now: datetime, moments: Iterable[datetime | None]) -> datetime | No
     return min((at for at in moments if at is not None), key=lambda at: abs(now - at), default=None)
 
 
-def _job_row(state: LabState, job: Job, now: datetime, firing: Firing, *, level: int, dim: bool) -> Row:
-    targets = [f"job:{job.id}"]
+def _job_row(acts: Acts, job: Job, now: datetime, firing: Firing, *, level: int, dim: bool) -> Row:
+    target = f"job:{job.id}"
     name = job.id.name if level else f"{job.id.namespace}/{job.id.name}"
     at = job.finished_at or job.started_at or job.created_at
     limit = "?" if job.backoff_limit is None else job.backoff_limit + 1
     tries = "–" if job.attempts is None else f"{job.attempts}/{limit}"
-    note = operation_note(state.operations, targets, now)
+    note = acts.note(target)
     cells = (
         Cell(name),
-        operation_cell(state.operations, targets, now) or _job_state(job),
+        acts.cell(target) or _job_state(job),
         NOTHING if job.node is None else common_cell(job.node),
         note or common_cell(reason(job), "error" if job.state in (JobState.FAILED, JobState.FAILING) else "dim"),
         Cell(since(at, now), sort=-(at.timestamp()) if at else ""),
@@ -171,16 +171,15 @@ def exit_words(code: int, reason: str | None = None) -> str:
     return f"exit {code}"
 
 
-def _cronjob_row(state: LabState, cronjob: CronJob, now: datetime, *, dim: bool) -> Row:
+def _cronjob_row(acts: Acts, cronjob: CronJob, now: datetime, *, dim: bool) -> Row:
     last = cronjob.last_succeeded_at
-    targets = [f"cronjob:{cronjob.key}"]
+    target = f"cronjob:{cronjob.key}"
     story = common_cell(f"last success {since(last, now)} ago" if last else "no success known", "dim")
     cells = (
         Cell(f"{cronjob.namespace}/{cronjob.name}"),
-        operation_cell(state.operations, targets, now)
-        or state_cell(VERDICTS[cronjob.verdict], cronjob.verdict.value, _URGENT[cronjob.verdict]),
+        acts.cell(target) or state_cell(VERDICTS[cronjob.verdict], cronjob.verdict.value, _URGENT[cronjob.verdict]),
         _BLANK,
-        operation_note(state.operations, targets, now) or story,
+        acts.note(target) or story,
         common_cell(since(cronjob.last_scheduled_at, now), "dim"),
         _BLANK,
         common_cell(history(cronjob.history)),

@@ -34,7 +34,7 @@ def account_lines(state: LabState, account: str, now: datetime) -> list[Line]:
         ("Keys that are there", HEADING),
     ]
     lines += _cell_lines(value.cells, mine)
-    for other in found_accounts(state, value, account):
+    for other in found_accounts(state).get(account, ()):
         lines += [(f"Keys of {other.account}, on the same node", HEADING), *_cell_lines(other.cells, mine)]
         lines += [("problem", problem) for problem in other.problems]
     lines += [("problem", problem) for problem in value.problems]

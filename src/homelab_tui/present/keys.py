@@ -1,15 +1,17 @@
 """Rows of the Keys pane: accounts against my keys."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import PurePath
 
 from homelab_tui.domain.keys import AccountKeys, FoundAccount, HostKey, PublicKey
-from homelab_tui.domain.reading import HealthState, Reading
+from homelab_tui.domain.reading import HealthState
 from homelab_tui.domain.state import LabState
+from homelab_tui.domain.values import Frozen
 from homelab_tui.present.documents import account_health
+from homelab_tui.present.kept_rows import KeptRows
 from homelab_tui.present.key_documents import authorized_fingerprints
-from homelab_tui.present.operations import operation_cell, operation_note
+from homelab_tui.present.operations import Acts
 from homelab_tui.present.table import Cell, Column, Row, printable
 from homelab_tui.present.unknown_keys import unknown_keys, unknown_row
 from homelab_tui.present.words import CELLS, HOST_KEYS, NOTHING, state_cell
@@ -42,69 +44,79 @@ def key_name(key: PublicKey) -> str:
     return key.comment or key.fingerprint[-10:]
 
 
-def rows(state: LabState, now: datetime) -> tuple[Row, ...]:
-    """One row an account, in the configuration's order; under them one row for each key that nobody knows."""
-    host_keys = dict(state.host_keys)
-    mine = {key.fingerprint for key in state.my_keys}
-    accounts: list[Row] = []
+def rows(state: LabState, now: datetime, kept: KeptRows | None = None) -> tuple[Row, ...]:
+    """One row an account, in the configuration's order; under them one row for each key that nobody knows.
+
+    `kept`: what a screen keeps of the rows it made before.
+    """
+    kept = kept or KeptRows()
+    kept.begin(state.my_keys, ())
+    host_keys, others, acts = dict(state.host_keys), found_accounts(state), Acts(state.operations, now)
+    found: list[Row] = []
     for account, reading in state.accounts:
-        accounts.append(_account_row(state, account, reading, host_keys.get(account), mine, now))
-        accounts += (_found_row(state, account, other, mine) for other in found_accounts(state, reading.value, account))
-    return (*accounts, *(unknown_row(state, key, now) for key in unknown_keys(state)))
+        key = f"account:{account}"
+        is_stale = account_health(reading, now).state not in (HealthState.OK, HealthState.STARTING)
+        seen = _Seen(reading.value, reading.problem, is_stale, host_keys.get(account), acts.cell(key), acts.note(key))
+        found.append(kept.row(key, seen) or kept.keep(key, seen, _account_row(account, seen, state.my_keys)))
+        for other in others.get(account, ()):
+            key = f"found:{account}:{other.account}"
+            found.append(kept.row(key, other) or kept.keep(key, other, _found_row(key, other, state.my_keys)))
+    kept.end()
+    return (*found, *(unknown_row(state, key, now) for key in unknown_keys(state)))
 
 
-def found_accounts(state: LabState, value: AccountKeys | None, account: str) -> tuple[FoundAccount, ...]:
-    """The other accounts of a node that hold keys, without those that the configuration names itself."""
-    if value is None or not value.others:
-        return ()  # the usual case; what follows looks through every account
-    named = {reading.value.account for name, reading in state.accounts if reading.value and is_beside(name, account)}
-    return tuple(other for other in value.others if other.account not in named)
+def found_accounts(state: LabState) -> Mapping[str, Sequence[FoundAccount]]:
+    """Account → the others of its node that hold keys, without those that the configuration names itself."""
+    values = {account: reading.value for account, reading in state.accounts if reading.value is not None}
+    named = {(value.account, account.rpartition("@")[2]) for account, value in values.items()}
+    return {
+        account: [other for other in value.others if (other.account, account.rpartition("@")[2]) not in named]
+        for account, value in values.items()
+    }
 
 
-def is_beside(name: str, account: str) -> bool:
-    """Whether two accounts are on one node."""
-    return name.rpartition("@")[2] == account.rpartition("@")[2]
-
-
-def _found_row(state: LabState, account: str, found: FoundAccount, mine: set[str]) -> Row:
+def _found_row(key: str, found: FoundAccount, mine: Sequence[PublicKey]) -> Row:
     """Another account of the node above, seen by root: the same keys, nothing that a login of its own would tell."""
-    unknown = [cell for cell in found.cells if cell.fingerprint not in mine]
     cells = (
         Cell(found.account),
         NOTHING,
-        *(_key_cell(found, key.fingerprint) for key in state.my_keys),
-        _unknown_count(len(unknown)),
+        *(_key_cell(found, key.fingerprint) for key in mine),
+        _unknown_count(sum(cell.fingerprint not in {key.fingerprint for key in mine} for cell in found.cells)),
         NOTHING,
         NOTHING,
         Cell(found.problems[0], "warning") if found.problems else _BLANK,
     )
-    return Row(key=f"found:{account}:{found.account}", cells=cells, level=1)
+    return Row(key=key, cells=cells, level=1)
 
 
-def _account_row(
-    state: LabState,
-    account: str,
-    reading: Reading[AccountKeys],
-    host_key: HostKey | None,
-    mine: set[str],
-    now: datetime,
-) -> Row:
-    targets = [f"account:{account}"]
-    value = reading.value
-    word = account_health(reading, now)
-    unknown = [fp for fp in authorized_fingerprints(value) if fp not in mine] if value else []
-    busy = operation_cell(state.operations, targets, now)
+class _Seen(Frozen):
+    """What the row of an account is made of, beside my keys."""
+
+    value: AccountKeys | None
+    problem: str | None
+    is_stale: bool
+    host_key: HostKey | None
+    act: Cell | None
+    """What is being done to it."""
+    outcome: Cell | None
+    """How what was done to it ended."""
+
+
+def _account_row(account: str, seen: _Seen, mine: Sequence[PublicKey]) -> Row:
+    value, host_key = seen.value, seen.host_key
+    fingerprints = {key.fingerprint for key in mine}
     cells = (
         Cell(account),
-        busy or (NOTHING if host_key is None else state_cell(HOST_KEYS[host_key.state], host_key.state.value)),
-        *(_key_cell(value, key.fingerprint) for key in state.my_keys),
-        NOTHING if value is None else _unknown_count(len(unknown)),
+        seen.act or (NOTHING if host_key is None else state_cell(HOST_KEYS[host_key.state], host_key.state.value)),
+        *(_key_cell(value, key.fingerprint) for key in mine),
+        NOTHING
+        if value is None
+        else _unknown_count(sum(mark not in fingerprints for mark in authorized_fingerprints(value))),
         _switch(value.password_login if value else None, on="on", off="off", bad=True),
         _switch(value.sudo if value else None, on="yes", off="no", bad=False),
-        operation_note(state.operations, targets, now) or _note(reading, value),
+        seen.outcome or _note(seen.problem, value),
     )
-    stale = word.state not in (HealthState.OK, HealthState.STARTING)
-    return Row(key=f"account:{account}", cells=cells, dim=stale and busy is None)
+    return Row(key=f"account:{account}", cells=cells, dim=seen.is_stale and seen.act is None)
 
 
 def _unknown_count(count: int) -> Cell:
@@ -128,9 +140,9 @@ def _switch(value: bool | None, *, on: str, off: str, bad: bool) -> Cell:
     return Cell(on if value else off, "warning" if value is bad else "ok")
 
 
-def _note(reading: Reading[AccountKeys], value: AccountKeys | None) -> Cell:
-    if reading.problem is not None:
-        return Cell(reading.problem, "warning")
+def _note(problem: str | None, value: AccountKeys | None) -> Cell:
+    if problem is not None:
+        return Cell(problem, "warning")
     if value is not None and value.problems:
         return Cell(value.problems[0], "warning")
     return _BLANK

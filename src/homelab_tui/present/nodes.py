@@ -10,7 +10,7 @@ from homelab_tui.domain.reading import Health, HealthState
 from homelab_tui.domain.state import LabState, NodeView
 from homelab_tui.present.documents import reading_health
 from homelab_tui.present.kept_rows import KeptRows
-from homelab_tui.present.operations import operation_cell, operation_note
+from homelab_tui.present.operations import Acts
 from homelab_tui.present.switches import room_words
 from homelab_tui.present.table import Cell, Column, Row
 from homelab_tui.present.times import age, size, watts
@@ -51,7 +51,8 @@ def rows(state: LabState, now: datetime, kept: KeptNodeRows | None = None) -> tu
     kept = kept or KeptNodeRows()
     among = kept.fleet.of(state.node_views)
     today = now.date()
-    busy = {operation.target for operation in state.operations}
+    acts = Acts(state.operations, now)
+    busy = acts.targets
     kept.begin((among, today), busy)
     found = []
     for view in state.node_views:
@@ -60,7 +61,7 @@ def rows(state: LabState, now: datetime, kept: KeptNodeRows | None = None) -> tu
         is_idle = not busy or view.port is None or f"port:{view.port.ref}" not in busy
         row = kept.row(key, view) if is_idle else None
         if row is None:
-            row = _node_row(state, view, now, node_findings(view, among, today))
+            row = _node_row(acts, view, node_findings(view, among, today))
             row = kept.keep(key, view, row) if is_idle else row
         found.append(row)
     feeds = {view.port.ref: view for view in state.node_views if view.port}
@@ -72,15 +73,15 @@ def rows(state: LabState, now: datetime, kept: KeptNodeRows | None = None) -> tu
         for port in reading.value.ports if reading.value else ():
             fed = feeds.get(port.ref)
             key, thing = f"port:{port.ref}", (port, fed.node.name if fed else None, dim)
-            found.append(kept.row(key, thing) or kept.keep(key, thing, _port_row(state, port, fed, now, dim=dim)))
+            found.append(kept.row(key, thing) or kept.keep(key, thing, _port_row(acts, port, fed, dim=dim)))
     kept.end()
     return tuple(found)
 
 
-def _node_row(state: LabState, view: NodeView, now: datetime, found: Findings) -> Row:
+def _node_row(acts: Acts, view: NodeView, found: Findings) -> Row:
     facts, node = view.facts, view.node
     targets = [f"node:{node.name}"] + ([f"port:{view.port.ref}"] if view.port else [])
-    busy = operation_cell(state.operations, targets, now)
+    busy = acts.cell(*targets)
     kube = view.kubernetes
     dead = view.reachable is False
     cells = (
@@ -97,7 +98,7 @@ def _node_row(state: LabState, view: NodeView, now: datetime, found: Findings) -
         NOTHING if facts is None or facts.uptime_s is None else Cell(age(facts.uptime_s), sort=facts.uptime_s),
         NOTHING if kube is None else _cluster(kube),
         _text(facts.os if facts else node.spec.os),
-        operation_note(state.operations, targets, now) or _note(view, found),
+        acts.note(*targets) or _note(view, found),
     )
     return Row(key=f"node:{node.name}", cells=cells, dim=dead and busy is None)
 
@@ -201,9 +202,9 @@ def budget_bar(drawn_mw: int | None, reserved_mw: int | None, budget_mw: int | N
     return "█" * drawn + "▒" * (reserved - drawn) + "·" * (width - reserved)
 
 
-def _port_row(state: LabState, port: PoePort, view: NodeView | None, now: datetime, *, dim: bool) -> Row:
-    targets = [f"port:{port.ref}"]
-    busy = operation_cell(state.operations, targets, now)
+def _port_row(acts: Acts, port: PoePort, view: NodeView | None, *, dim: bool) -> Row:
+    target = f"port:{port.ref}"
+    busy = acts.cell(target)
     word = port.detection.value if port.detection else "unknown"
     look = DETECTIONS[port.detection] if port.detection else ("?", "dim")
     power = watts(port.power_mw) if port.power_mw is not None else "–"
@@ -215,7 +216,7 @@ def _port_row(state: LabState, port: PoePort, view: NodeView | None, now: dateti
         Cell(power + klass, sort=port.power_mw),
         Cell(feeds, "" if view else "dim"),
         *[_BLANK] * 9,
-        operation_note(state.operations, targets, now) or Cell(_counters(port), "warning"),
+        acts.note(target) or Cell(_counters(port), "warning"),
     )
     return Row(key=f"port:{port.ref}", cells=cells, dim=dim, level=1)
 

@@ -238,9 +238,9 @@ class TableView(ScrollView, can_focus=True):
 
     def _line_state(self, y: int) -> LineState | None:
         index = self.row_index_at(y)
-        if index is None:
-            return None
-        row = self._model.shown[index]
+        return None if index is None else self._state_of(index, self._model.shown[index])
+
+    def _state_of(self, index: int, row: Row) -> LineState:
         is_cursor = index == self._model.cursor
         return LineState(row, is_cursor, self._model.is_selected(row.key), is_cursor and self.has_focus)
 
@@ -254,8 +254,10 @@ class TableView(ScrollView, can_focus=True):
         return HeaderState(self._columns, model.sorted_by, model.descending, "  ".join(notes))
 
     def _picture(self) -> _Picture:
-        lines = [self._line_state(y) for y in range(1, self.visible_rows + 1)]
-        return _Picture(self.scroll_offset.y, self._columns, (self._header_state(), *lines))
+        top, height = self.scroll_offset.y, self.visible_rows
+        lines = [self._state_of(index, row) for index, row in enumerate(self._model.shown[top : top + height], top)]
+        blank = [None] * (height - len(lines))
+        return _Picture(top, self._columns, (self._header_state(), *lines, *blank))
 
     def _repaint(self, before: _Picture) -> None:
         after = self._picture()

@@ -34,6 +34,7 @@ class JobsPane(JobsActing):
 
     noun = "jobs"
     title = TITLES["jobs"]
+    targets = ("job:", "cronjob:")
     columns = present.COLUMNS
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_of("jobs")]
     shows_completed = False
@@ -45,7 +46,7 @@ class JobsPane(JobsActing):
 
     def is_affected(self, before: LabState, after: LabState) -> bool:
         """Jobs, what is done to them, and whether a source is well; not the ages of readings."""
-        return before.jobs != after.jobs or before.operations != after.operations or _healths(before) != _healths(after)
+        return before.jobs != after.jobs or self.other_acts(before, after) or _healths(before) != _healths(after)
 
     def rows_of(self, state: LabState, now: datetime) -> Sequence[Row]:
         """CronJobs and Jobs."""

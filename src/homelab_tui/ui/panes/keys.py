@@ -12,6 +12,7 @@ from homelab_tui.domain.keys import HostKeyState
 from homelab_tui.domain.state import LabState
 from homelab_tui.engine.store import entry
 from homelab_tui.present import keys as present
+from homelab_tui.present.kept_rows import KeptRows
 from homelab_tui.present.table import Column, Row
 from homelab_tui.ui.bindings import bindings_of
 from homelab_tui.ui.frame import TITLES
@@ -31,8 +32,13 @@ class KeysPane(KeyPushPane, KeyChangesPane, KeyNodesPane, KeyModesPane):
 
     noun = "keys"
     title = TITLES["keys"]
+    targets = ("account:",)
     columns = present.columns(())
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_of("keys")]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._kept = KeptRows()
 
     def is_affected(self, before: LabState, after: LabState) -> bool:
         """Keys, accounts, host keys; not the ages of readings."""
@@ -40,7 +46,7 @@ class KeysPane(KeyPushPane, KeyChangesPane, KeyNodesPane, KeyModesPane):
             before.my_keys != after.my_keys
             or before.my_keys_problem != after.my_keys_problem
             or before.host_keys != after.host_keys
-            or before.operations != after.operations
+            or self.other_acts(before, after)
             or before.sightings != after.sightings
             or [r.value for _, r in before.logins] != [r.value for _, r in after.logins]
             or [(r.value, r.problem) for _, r in before.accounts] != [(r.value, r.problem) for _, r in after.accounts]
@@ -52,7 +58,7 @@ class KeysPane(KeyPushPane, KeyChangesPane, KeyNodesPane, KeyModesPane):
 
     def rows_of(self, state: LabState, now: datetime) -> Sequence[Row]:
         """Accounts."""
-        return present.rows(state, now)
+        return present.rows(state, now, self._kept)
 
     def empty_of(self, state: LabState, now: datetime) -> str:
         """Only when nothing is configured."""

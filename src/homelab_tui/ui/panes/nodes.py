@@ -48,6 +48,7 @@ class NodesPane(Pane):
 
     noun = "nodes"
     title = TITLES["nodes"]
+    targets = ("node:", "port:")
     columns = present.COLUMNS
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_of("nodes")]
 
@@ -59,7 +60,7 @@ class NodesPane(Pane):
         """Nodes, switches and what is being done to them; not the ages of readings."""
         return (
             before.node_views != after.node_views
-            or before.operations != after.operations
+            or self.other_acts(before, after)
             or [r.value for _, r in before.switches] != [r.value for _, r in after.switches]
             or [bool(r.problem) for _, r in before.switches] != [bool(r.problem) for _, r in after.switches]
         )

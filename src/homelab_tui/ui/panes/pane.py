@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.reactive import reactive
 
+from homelab_tui.domain.operations import Operation
 from homelab_tui.domain.state import LabState
 from homelab_tui.engine.lab import Lab
 from homelab_tui.present.table import Column, Row, printable
@@ -22,6 +23,8 @@ class Pane(PaneFrame):
     noun: ClassVar[str] = ""
     title: ClassVar[str] = ""
     columns: ClassVar[tuple[Column, ...]] = ()
+    targets: ClassVar[tuple[str, ...]] = ()
+    """What the keys of its rows begin with, as far as operations are about them."""
     state: reactive[LabState | None] = reactive(None, layout=False, repaint=False)
     """Nothing of it is drawn by the pane itself: its table repaints the lines that changed."""
 
@@ -75,6 +78,13 @@ class Pane(PaneFrame):
         title = printable(f"{self.title}{self.summary_of(self.state)}")
         if title != str(self.border_title):  # even an equal one would have the whole pane drawn again
             self.border_title = Content(title)
+
+    def other_acts(self, before: LabState, after: LabState) -> bool:
+        """Whether something else is done to the things of this pane than before."""
+        return before.operations is not after.operations and self._acts(before) != self._acts(after)
+
+    def _acts(self, state: LabState) -> list[Operation]:
+        return [operation for operation in state.operations if operation.target.startswith(self.targets)]
 
     # What each pane says
 
