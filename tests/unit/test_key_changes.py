@@ -79,7 +79,7 @@ async def test_an_undo_that_is_refused_can_be_tried_again(desk: Desk) -> None:
     desk.ssh.writes["nuc01"] = SourceConflict("nuc01: changed since")
     result = await desk.changes.undo(NODE)
     assert (result.ok, result.changed, result.detail) == (False, False, "nuc01: changed since")
-    assert desk.changes.can_undo(NODE)
+    assert desk.changes.undoable([NODE]) == [NODE]
 
 
 async def test_undo_takes_the_newest_write_of_that_account_alone(desk: Desk) -> None:
@@ -88,7 +88,7 @@ async def test_undo_takes_the_newest_write_of_that_account_alone(desk: Desk) -> 
     desk.clock.advance(5)
     desk.ssh.writes["nuc01"] = KeyWrite(True, "added", b"second\n", b"third\n", ".ssh/~odd~name")
     await desk.keys.push(NODE, OLD)
-    assert not desk.changes.can_undo(other)
+    assert desk.changes.undoable([other]) == []
     assert ".ssh/~odd~name as before 2026-11-23 06:30:05" in desk.changes.plan_undo([NODE]).steps[0].text
 
 

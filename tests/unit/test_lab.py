@@ -1,6 +1,7 @@
 """A whole lab over fakes: it starts at once, tells what it sees, and closes with care."""
 
 import asyncio
+import json
 import time
 from pathlib import Path
 
@@ -8,11 +9,14 @@ import pytest
 
 from homelab_tui.config.model import ClusterConfig, Config, PrometheusConfig, SwitchConfig, UiConfig
 from homelab_tui.domain.errors import ConfigError, ConfigProblem, SourceTimeout
+from homelab_tui.domain.keys import AccountKeys, CellState, KeyCell
 from homelab_tui.domain.nodes import Node, NodeState
+from homelab_tui.domain.operations import Result
 from homelab_tui.domain.poe import SwitchReading
 from homelab_tui.domain.reading import HealthState, health
 from homelab_tui.domain.state import LabState
 from homelab_tui.engine.lab import Lab
+from homelab_tui.engine.operations import Progress
 from homelab_tui.engine.wires import Sources
 from tests.fakes import FakeCluster, FakePrometheus, FakeSsh, FakeSwitch, failed_job
 from tests.labs import until
@@ -182,3 +186,20 @@ async def test_a_journal_that_cannot_be_read_is_said_and_stops_nothing(tmp_path:
     world = World(tmp_path)
     assert world.lab.find_unfinished() == ()
     assert "journal cannot be read" in world.state.unfinished[0]
+
+
+async def test_a_lab_that_is_closed_has_written_down_what_was_done_and_seen(world: World, tmp_path: Path) -> None:
+    cells = tuple(KeyCell(f"SHA256:{number}", CellState.PRESENT, number) for number in range(50))
+    world.ssh.accounts["rpi01"] = AccountKeys("me", "/home/me", cells)
+    world.lab.start()
+    await until(lambda: all(reading.value for _, reading in world.state.accounts))
+
+    async def work(_progress: Progress) -> Result:
+        return Result("nuc01", ok=True, changed=True, detail="done")
+
+    await asyncio.gather(*(world.lab.operations.run("a.b", f"node:n{number}", "…", work) for number in range(50)))
+    await world.lab.close()
+    written = (tmp_path / "state" / "activity.jsonl").read_text().splitlines()
+    assert [json.loads(line)["kind"] for line in written] == ["a.b"] * 50
+    seen = (tmp_path / "state" / "sightings.jsonl").read_text().splitlines()
+    assert len(seen) == len(world.state.sightings) == 50

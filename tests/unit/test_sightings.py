@@ -22,11 +22,13 @@ def test_a_key_is_first_seen_once_per_account_whoever_asks_again(tmp_path: Path)
         Sighting("rpi01", "SHA256:a", START),
         Sighting("root@rpi01", "SHA256:b", START),
     )
+    first.flush()
     clock.advance(3600)
     again = Sightings(tmp_path, clock)
     assert Sighting("rpi01", "SHA256:a", START) in again.saw("rpi01", account("SHA256:a"))
     assert Sighting("rpi02", "SHA256:a", START + timedelta(hours=1)) in again.saw("rpi02", account("SHA256:a"))
     assert Sighting("rpi01", "SHA256:a", START) in first.saw("rpi01", account("SHA256:a"))
+    again.flush()
     assert len((tmp_path / "sightings.jsonl").read_text().splitlines()) == 3
     assert stat.S_IMODE((tmp_path / "sightings.jsonl").stat().st_mode) == 0o600
 

@@ -23,7 +23,7 @@ def undo(options: argparse.Namespace) -> int:
 
     async def command(lab: Lab) -> int:
         named = [find_node(lab.config.nodes, name) for name in options.nodes]
-        nodes = named or [node for node in lab.config.nodes if lab.key_changes.can_undo(node)]
+        nodes = named or lab.key_changes.undoable(lab.config.nodes)
         if not nodes:
             return print_results([], as_json=options.json, dry_run=options.dry_run)
         plan = lab.key_changes.plan_undo(nodes)

@@ -41,6 +41,10 @@ class AccountReadings:
         self._store.update(sightings=self._sightings.saw(node.account, keys))
         return keys
 
+    def flush(self) -> None:
+        """Wait until what was seen is written down."""
+        self._sightings.flush()
+
     async def read_logins(self, node: Node) -> KeyLogins:
         """When keys that are none of mine were last used, as the node's own log tells."""
         strange = self.strangers(node)

@@ -1,10 +1,10 @@
 """The activity log: who did what to which target, when, with what result. JSON lines, rotated, no secrets."""
 
 import getpass
-import logging
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from homelab_tui.domain.operations import Result
@@ -12,7 +12,6 @@ from homelab_tui.domain.values import Frozen
 from homelab_tui.engine.ports import Clock
 from homelab_tui.engine.records import RecordFile
 
-log = logging.getLogger(__name__)
 _MAX_DETAIL = 2_000
 """Characters; a sentence from outside may be longer than any log is worth."""
 
@@ -37,21 +36,22 @@ class ActivityLog:
         self._clock = clock
 
     def record(self, kind: str, result: Result) -> None:
-        """Write down how an action ended. A full disk is logged and stops nothing."""
-        try:
-            self._file.append(
-                {
-                    "at": self._clock.now().isoformat(timespec="seconds").replace("+00:00", "Z"),
-                    "who": _user(),
-                    "kind": kind,
-                    "target": result.target,
-                    "ok": result.ok,
-                    "changed": result.changed,
-                    "detail": result.detail[:_MAX_DETAIL],
-                }
-            )
-        except OSError as error:
-            log.warning("the activity log %s cannot be written: %s", self._file.path, error.strerror)
+        """Write down how an action ended, soon: `flush` waits for it. A full disk is logged and stops nothing."""
+        self._file.append_soon(
+            {
+                "at": self._clock.now().isoformat(timespec="seconds").replace("+00:00", "Z"),
+                "who": _user(),
+                "kind": kind,
+                "target": result.target,
+                "ok": result.ok,
+                "changed": result.changed,
+                "detail": result.detail[:_MAX_DETAIL],
+            }
+        )
+
+    def flush(self) -> None:
+        """Wait until every action is written down."""
+        self._file.flush()
 
     def entries(self) -> Iterator[Activity]:
         """Everything that is still in the log, oldest first. Raises OSError when it cannot be read."""
@@ -71,6 +71,7 @@ class ActivityLog:
                 continue
 
 
+@cache
 def _user() -> str:
     try:
         return getpass.getuser()

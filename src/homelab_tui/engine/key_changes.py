@@ -42,9 +42,9 @@ class KeyChanges:
             refusals=refusals,
         )
 
-    def can_undo(self, node: Node) -> bool:
-        """Whether a write of ours to this account can be undone."""
-        return bool(self._steps.pre_images.newest(node))
+    def undoable(self, nodes: Sequence[Node]) -> list[Node]:
+        """Those of these accounts that a write of ours to can be undone."""
+        return self._steps.pre_images.among(nodes)
 
     async def undo(self, node: Node) -> Result:
         """Put the files of one account back as they were before our last write, if nobody wrote to them since."""

@@ -164,6 +164,8 @@ class Lab:
         await self.operations.close()
         await self._loops.close()
         self.memory.flush(everything=True)
+        self._accounts.flush()
+        self.activity.flush()
         self.store.close()
         closing = [self.sources.ssh.close()]
         closing += [cluster.close() for cluster in self.sources.clusters]

@@ -55,15 +55,20 @@ class PreImages:
 
     def new(self, node: Node, now: datetime) -> "PreImage":
         """The place for what one operation is about to overwrite."""
-        return PreImage(self._directory, f"{_words(node.name, node.user or '')}~{now.astimezone(UTC):{_STAMP}}")
+        return PreImage(self._directory, f"{_account(node)}~{now.astimezone(UTC):{_STAMP}}")
 
     def newest(self, node: Node) -> tuple[PreImageRecord, ...]:
         """What the last write to this account that was not undone yet has overwritten: one record a file."""
-        wanted = _words(node.name, node.user or "")
+        wanted = _account(node)
         paths = (self._directory / name for name in self._names() if name.startswith(f"{wanted}~"))
         found = [record for path in paths if (record := _record(path, wanted)) is not None]
         last = max((record.taken_at for record in found), default=None)
         return tuple(record for record in found if record.taken_at == last)
+
+    def among(self, nodes: Sequence[Node]) -> list[Node]:
+        """Those of the nodes that something is kept of."""
+        accounts = {_account_of(name) for name in self._names()}
+        return [node for node in nodes if _account(node) in accounts]
 
     def _names(self) -> Sequence[str]:
         try:
@@ -83,13 +88,17 @@ class PreImage:
         self._directory = directory
         self._part = directory / f".{uuid.uuid4().hex}.part"
         self._name = name
+        self._has_part = False
         self._expected: dict[str, Path] = {}
         """Files on the node -> what is kept for a write that was sent and has not been told the end of."""
 
     def __enter__(self) -> "PreImage":
         try:
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._open()
+            try:
+                self._open()
+            except FileNotFoundError:
+                self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._open()
         except OSError as error:
             raise self._refusal(error) from error
         return self
@@ -98,8 +107,9 @@ class PreImage:
         # Where the link broke, or something broke here, the write may have arrived: then it can be undone.
         if error is None or (isinstance(error, HomelabError) and not isinstance(error, _MAY_HAVE_ARRIVED)):
             self._forget(*self._expected)
-        with contextlib.suppress(OSError):
-            self._part.unlink()
+        if self._has_part:
+            with contextlib.suppress(OSError):
+                self._part.unlink()
 
     def expect(self, write: KeyWrite) -> None:
         """Keep the bytes before a write that is about to be sent. Raises ActionRefused when that fails: do not send it.
@@ -127,13 +137,15 @@ class PreImage:
         return None
 
     def _keep(self, write: KeyWrite) -> Path:
-        if not self._part.exists():  # the second file, or the second try, of one operation
+        if not self._has_part:  # the second file, or the second try, of one operation
             self._open()
         with self._part.open("wb") as file:
             file.write(write.before or b"")
             file.flush()
             os.fsync(file.fileno())
-        return self._part.rename(self._path(write))
+        kept = self._part.rename(self._path(write))
+        self._has_part = False
+        return kept
 
     def _path(self, write: KeyWrite) -> Path:
         left = "-" if write.after is None else hashlib.sha256(write.after).hexdigest()
@@ -142,6 +154,7 @@ class PreImage:
 
     def _open(self) -> None:
         os.close(os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        self._has_part = True
 
     def _forget(self, *files: str) -> None:
         for path in [self._expected.pop(file) for file in files if file in self._expected]:
@@ -157,6 +170,17 @@ class PreImage:
 def _words(*words: str) -> str:
     """Words as one piece of a file name; `~` is what separates them."""
     return "~".join(quote(word, safe="").replace("~", "%7E") for word in words)
+
+
+def _account(node: Node) -> str:
+    """What the names of all that is kept of an account begin with."""
+    return _words(node.name, node.user or "")
+
+
+def _account_of(name: str) -> str | None:
+    """The account whose pre-image has this name; None for what is no pre-image."""
+    parts = name.split("~")
+    return "~".join(parts[:2]) if len(parts) == 5 else None
 
 
 def _record(path: Path, wanted: str) -> PreImageRecord | None:

@@ -4,11 +4,15 @@ import contextlib
 import errno
 import fcntl
 import json
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 Record = dict[str, object]
+log = logging.getLogger(__name__)
 Compact = Callable[[list[Record]], list[Record]]
 """Chooses what of a file that has grown too large is kept, in order."""
 
@@ -27,6 +31,26 @@ class RecordFile:
         self._max_bytes = max_bytes
         self._keep = keep
         self._compact = compact
+        self._latest: Future[None] | None = None
+
+    def append_soon(self, record: Mapping[str, object]) -> None:
+        """Add one record, in a thread and in the order of the calls. What cannot be written is logged, and lost.
+
+        For what nobody waits for: an append is a dozen calls of the system, and where many threads compute each of
+        them costs the event loop a millisecond.
+        """
+        self._latest = _writer().submit(self._append_or_log, dict(record))
+
+    def flush(self) -> None:
+        """Wait until all that was to be added soon is there."""
+        if self._latest is not None:
+            self._latest.result()
+
+    def _append_or_log(self, record: Record) -> None:
+        try:
+            self.append(record)
+        except OSError as error:
+            log.warning("%s cannot be written: %s", self.path, error.strerror)
 
     def append(
         self,
@@ -57,6 +81,7 @@ class RecordFile:
 
     def records(self) -> Iterator[Record]:
         """All records, oldest first; a line that was torn by a crash is passed over. Raises OSError."""
+        self.flush()
         for path in (*reversed(self._older()), self.path):
             with contextlib.suppress(FileNotFoundError), path.open(encoding="utf-8", errors="replace") as file:
                 for line in file:
@@ -112,6 +137,12 @@ class RecordFile:
             yield
         finally:
             os.close(lock)
+
+
+@cache
+def _writer() -> ThreadPoolExecutor:
+    """The one thread that writes what nobody waits for. A program that ends waits for it."""
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="homelab-records")
 
 
 def _line(record: Mapping[str, object]) -> bytes:

@@ -21,6 +21,7 @@ class Sightings:
         self._file = RecordFile(directory / "sightings.jsonl", max_bytes=_MAX_BYTES)
         self._clock = clock
         self._known: dict[tuple[str, str], datetime] | None = None
+        self._told: tuple[Sighting, ...] = ()
 
     def saw(self, account: str, keys: AccountKeys) -> tuple[Sighting, ...]:
         """Remember what was found, on this account and on the node's others. Returns everything that is known.
@@ -37,7 +38,13 @@ class Sightings:
             if place not in known:
                 known[place] = now
                 self._write(place, now)
-        return tuple(Sighting(*place, at) for place, at in known.items())
+        if len(self._told) < len(known):
+            self._told = tuple(Sighting(*place, at) for place, at in known.items())
+        return self._told
+
+    def flush(self) -> None:
+        """Wait until everything that was seen is written down."""
+        self._file.flush()
 
     def _all(self) -> dict[tuple[str, str], datetime]:
         if self._known is None:
@@ -52,10 +59,7 @@ class Sightings:
     def _write(self, place: tuple[str, str], at: datetime) -> None:
         account, fingerprint = place
         record = {"at": at.isoformat(timespec="seconds"), "account": account, "fingerprint": fingerprint}
-        try:
-            self._file.append(record)
-        except OSError as error:
-            log.warning("%s cannot be written: %s", self._file.path, error.strerror)
+        self._file.append_soon(record)
 
 
 def found_account(account: str, user: str) -> str:

@@ -31,7 +31,7 @@ class KeyChangesPane(KeysPaneBase):
             return "no key was found there"
         if command_id == "keys.rotate" and len(lab.store.state.my_keys) < 2:
             return "there is no second key of mine to take its place; g makes one"
-        if command_id == "keys.undo" and not any(lab.key_changes.can_undo(node) for node in nodes):
+        if command_id == "keys.undo" and not lab.key_changes.undoable(nodes):
             return "nothing of ours is kept to undo there"
         return None
 
@@ -116,7 +116,7 @@ class KeyChangesPane(KeysPaneBase):
         lab = self.ready("keys.undo")
         if lab is None:
             return
-        nodes = [node for node in self.chosen_nodes(lab) if lab.key_changes.can_undo(node)]
+        nodes = lab.key_changes.undoable(self.chosen_nodes(lab))
         if await self.app.push_screen_wait(ConfirmScreen(lab.key_changes.plan_undo(nodes))):
             results = await asyncio.gather(*(lab.key_changes.undo(node) for node in nodes))
             self.conclude("undone", results)
