@@ -1,6 +1,8 @@
 """Blocking work that never holds up the loop, the exit or a cancellation."""
 
 import asyncio
+import os
+import sys
 import threading
 import time
 
@@ -112,3 +114,16 @@ def test_a_thread_that_outlives_its_loop_disturbs_nobody() -> None:
     asyncio.run(main())
     release.set()
     assert ended.wait(5)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a priority for each thread")
+async def test_the_work_steps_back_behind_the_thread_that_draws_once_and_not_further() -> None:
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+
+    def priority(_scope: Scope) -> int:
+        return os.getpriority(os.PRIO_PROCESS, 0)
+
+    pool = threads(1)
+    found = [await pool.run(priority, deadline_s=5, late="late") for _ in range(5)]
+    assert set(found) == {min(19, before + 5)}
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before
