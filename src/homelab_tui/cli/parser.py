@@ -17,7 +17,15 @@ if TYPE_CHECKING:
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """The options, with `run` set to what carries them out. Exits 2 on bad usage."""
-    return _parser().parse_args(argv)
+    parser = _parser()
+    if not _means_the_dashboard(argv):  # which need not wait until every command's grammar is made
+        _add_commands(parser)
+    return parser.parse_args(argv)
+
+
+def _means_the_dashboard(argv: Sequence[str]) -> bool:
+    words = len(argv)
+    return not words or (words == 2 and argv[0] == "--config") or (words == 1 and argv[0].startswith("--config="))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -29,6 +37,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--config", metavar="FILE", help="configuration (else HOMELAB_CONFIG, else the XDG place)")
     parser.add_argument("--version", action="version", version=f"homelab {__version__}")
     parser.set_defaults(run=_lazily("dashboard", "run"), json=False)
+    return parser
+
+
+def _add_commands(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_demo(commands)
     _add_init(commands)
@@ -44,7 +56,6 @@ def _parser() -> argparse.ArgumentParser:
     report = _add(commands, "report", "the whole lab as one Markdown page", _lazily("report", "run"))
     report.add_argument("--output", metavar="F", help="where to write (default: stdout)")
     report.add_argument("--force", action="store_true", help="overwrite an existing file")
-    return parser
 
 
 def _add_demo(commands: "Subparsers") -> None:

@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from homelab_tui.present.table import Column, Row
-from homelab_tui.ui.table_lines import COMPONENTS, MARK_WIDTH, TABLE_CSS, column_at
+from homelab_tui.ui.table_lines import MARK_WIDTH, TABLE_CSS, column_at
 from homelab_tui.ui.table_view import TableView
 
 _SIDEWAYS = 8
@@ -37,7 +37,6 @@ class LabTable(TableView):
 
     ALLOW_SELECT = False  # dragging would mark text instead of rows
     DEFAULT_CSS = TABLE_CSS
-    COMPONENT_CLASSES: ClassVar[set[str]] = set(COMPONENTS)
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "cursor_up", "Up", show=False, id="table.up"),

@@ -15,12 +15,7 @@ MARK_WIDTH = 3
 """Cells left of the first column: cursor, selection mark, blank. They do not scroll sideways."""
 
 CELL_STYLES = ("ok", "warning", "error", "dim", "accent", "busy")
-"""The semantic names of `Cell.style` that have a component class."""
-
-COMPONENTS = frozenset(
-    f"labtable--{name}" for name in ("header", "note", "cursor", "selected", "mark", "empty", *CELL_STYLES)
-)
-"""The component classes of a table."""
+"""The semantic names of `Cell.style` that have a look of their own."""
 
 TABLE_CSS = """
 LabTable {

@@ -8,6 +8,7 @@ from rich.style import Style
 from rich.text import Text
 from textual import events
 from textual.cache import LRUCache
+from textual.dom import DOMNode
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -138,6 +139,19 @@ class TableView(ScrollView, can_focus=True):
         self._style_cache.clear()
         self._line_cache.clear()
 
+    def on_focus(self) -> None:
+        """The cursor looks different."""
+        self._restyle()
+
+    def on_blur(self) -> None:
+        """The cursor looks different."""
+        self._restyle()
+
+    def _restyle(self) -> None:
+        self._style_cache.clear()
+        self._line_cache.clear()
+        self.refresh()
+
     def on_resize(self, event: events.Resize) -> None:
         """Fits the columns to the new width, and keeps the cursor in sight if it was."""
         in_sight = self.scroll_offset.y <= self._model.cursor < self.scroll_offset.y + self._known_rows
@@ -152,11 +166,22 @@ class TableView(ScrollView, can_focus=True):
             if not name:
                 style = self.rich_style
             else:
-                style = self.get_component_rich_style(f"labtable--{name}")
+                style = self._part_style(name)
                 if name not in ("header", "note", "cursor", "selected"):
                     style = Style(color=style.color, bold=style.bold or None, italic=style.italic or None)
             self._style_cache[name] = style
         return style
+
+    def _part_style(self, name: str) -> Style:
+        """What the style sheet says of a part of the table.
+
+        The same as a component class of Textual's. But those are looked up anew, all of them, for each table and each
+        time a style may have changed: a tenth of what the screen costs at the start.
+        """
+        part = DOMNode(classes=f"labtable--{name}")
+        part._attach(self)
+        self.app.stylesheet.apply(part, animate=False)
+        return part.rich_style
 
     # Geometry
 
