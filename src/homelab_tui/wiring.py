@@ -16,6 +16,7 @@ from homelab_tui.sources.prometheus import PrometheusSource
 from homelab_tui.sources.ssh import SshSource
 from homelab_tui.sources.wake_on_lan import WakeOnLan
 from homelab_tui.sources.webhooks import Webhook
+from homelab_tui.sources.wires import load_http as load_http
 from homelab_tui.sources.wires import load_wires as load_wires
 
 if TYPE_CHECKING:

@@ -60,7 +60,7 @@ async def test_the_lists_are_published_once_both_are_there(rig: Rig) -> None:
     rig.cluster.add(failed_job("a", "u1"), failed_job("b", "u2"))
     rig.start()
     await until(lambda: rig.names == {"a", "b"})
-    assert all(r.value is None or len(r.value.jobs) == 2 for r in rig.published)
+    assert all(r.value is not None and len(r.value.jobs) == 2 for r in rig.published), "and nothing before that"
     assert rig.now.problem is None
 
 

@@ -63,9 +63,11 @@ async def _show(
     from homelab_tui.ui.app import HomelabApp  # Textual: only for the dashboard
 
     def open_lab() -> "Lab":
-        from homelab_tui.wiring import build_lab  # names every source: not before the first paint
+        from homelab_tui.wiring import build_lab, load_http  # names every source: not before the first paint
 
         lab = build_lab(settled())
+        if lab.config.clusters or lab.config.prometheus:
+            load_http()  # here it is alone: beside a screen that is being made it takes three times as long
         collect_seldom()  # by now nearly everything that lasts is imported
         return lab
 
@@ -77,8 +79,8 @@ async def _show(
     try:
         status = await app.run_async()
     finally:  # however the screen ended: a terminal that is gone must not leave a port switched off
-        if app.lab is not None:
-            await finished(app.lab)
+        if app.started is not None:
+            await finished(app.started)
     if app.failure is not None:
         raise app.failure
     return status or 0

@@ -214,6 +214,8 @@ class ClusterWatcher:
 
     def _changed(self) -> None:
         """Publish at once after a quiet time or a new failure, else 100 ms after the last time with what comes then."""
+        if not self._troubles and self._reading.problem is None and self._current() is None:
+            return  # nothing is wrong, and nothing is listed yet
         if self._timer is not None and self._is_urgent:
             self._timer.cancel()
             self._timer = None

@@ -14,6 +14,7 @@ Listener = Callable[[LabState], None]
 log = logging.getLogger(__name__)
 _COALESCE_S = 0.05
 _HURRY_S = 0.02
+_QUIET_S = 0.5
 _AT_ONCE_S = 0.002
 """After a quiet time the first change is told this soon: what belongs together arrives together."""
 
@@ -121,7 +122,8 @@ class Store:
 
     def _tell(self) -> None:
         self._timer = None
-        self._told_at = asyncio.get_running_loop().time()
+        now = asyncio.get_running_loop().time()
+        was_quiet, self._told_at = now - self._told_at > _QUIET_S, now
         state = self.state
         for subscription in tuple(self._subscriptions):
             if subscription not in self._subscriptions or state == subscription.known:
@@ -135,7 +137,7 @@ class Store:
         if not self._is_settled() and self._timer is None:
             # Room for keys, and for what is told first to be seen.
             self._dirty = True
-            self._tell_after(_HURRY_S)
+            self._tell_after(_COALESCE_S if was_quiet else _HURRY_S)
 
     def _derived(self) -> LabState:
         """The state with its derived parts; with the old ones where deriving fails, so that reading goes on."""

@@ -4,12 +4,18 @@ httpcore closes one whose handshake *fails*; one that is cancelled in it (the la
 leaves to the garbage collector, which warns of it, and to the server, which waits for it.
 """
 
+import contextlib
 import ssl
 from collections.abc import Iterable
+from importlib import import_module
 from typing import Any
 
 import httpcore
 import httpx
+
+for _name in ("anyio._backends._asyncio", "anyio._core._synchronization"):
+    with contextlib.suppress(ImportError):
+        import_module(_name)  # else the first connection does so, on the event loop (20 ms)
 
 
 def closing(client: httpx.AsyncClient) -> httpx.AsyncClient:

@@ -11,6 +11,11 @@ _LIBRARIES = (
 """In the order in which what they bring is missed."""
 
 
+def load_http() -> None:
+    """Import what every source that speaks HTTP needs (40 ms). Blocking: in a thread."""
+    importlib.import_module("homelab_tui.sources.http_wire")
+
+
 def load_wires(enough: Callable[[], bool]) -> None:
     """Import one wire library after the other until all are loaded, or `enough` says that there is other work.
 

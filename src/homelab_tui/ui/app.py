@@ -52,6 +52,8 @@ class HomelabApp(App[int]):
         self._main: MainScreen | None = None
         self.lab: Lab | None = None
         """None until everything is on the screen."""
+        self.started: Lab | None = None
+        """The same as soon as its loops run: who ends the app closes it."""
         self.failure: Exception | None = None
 
     @property
@@ -103,10 +105,12 @@ class HomelabApp(App[int]):
         while not isinstance(start := self.screen, StartScreen):  # somebody opened the palette
             await self.pop_screen()
         self._main = screen(self.config.ui.keymap)
+        self.started = lab
+        lab.start()  # the clusters are connected to while the screen is made
         await self.switch_screen(self._main)
         self.lab = lab
         lab.store.subscribe(self._post_state)
-        lab.start()
+        lab.store.touch()  # what was told before somebody listened may not be derived to its end
         self._main.show_state(lab.store.state)
         if self.config.ui.theme is not None and self.config.ui.theme not in self.available_themes:
             known = ", ".join(sorted(self.available_themes))
