@@ -214,8 +214,9 @@ class ClusterWatcher:
 
     def _changed(self) -> None:
         """Publish at once after a quiet time or a new failure, else 100 ms after the last time with what comes then."""
-        if not self._troubles and self._reading.problem is None and self._current() is None:
-            return  # nothing is wrong, and nothing is listed yet
+        is_listed = self._jobs is not None and self._cronjobs is not None
+        if not is_listed and not self._troubles and self._reading.problem is None:
+            return
         if self._timer is not None and self._is_urgent:
             self._timer.cancel()
             self._timer = None
