@@ -3,10 +3,13 @@
 Targets of issue 4: ≤ 900 ms, p50 ≤ 30 and p95 ≤ 100 ms, ≤ 80 MB (120 MB with Prometheus beside it), ≤ 15 % of a core.
 """
 
-from bench._dashboards import FIRST_FAILURE, JOBS_PANE, LoadServer, homelab, load_server, new_names, spread
+import statistics
+
+from bench._dashboards import FIRST_FAILURE, JOBS_PANE, LoadServer, Program, homelab, load_server, new_names, spread
 
 JOBS, CRONJOBS = 10_000, 2_000
 CHANGES_PER_S = 50
+STARTS = 9
 
 
 def main() -> None:
@@ -18,14 +21,11 @@ def main() -> None:
 
 
 def measure(server: LoadServer, *, prometheus: bool) -> None:
-    """One life of the dashboard."""
+    """Some starts, and one life of the dashboard."""
+    measure_starts(server, prometheus=prometheus)
     with homelab(server, prometheus=prometheus) as running:
         terminal = running.terminal
-        painted_s = terminal.wait_for("1 Nodes")
-        terminal.send(JOBS_PANE)
-        failures_s = terminal.wait_for(FIRST_FAILURE)
-        print(f"first paint                      {painted_s * 1000:6.0f} ms   (target 400)")
-        print(f"first failures on the screen     {failures_s * 1000:6.0f} ms   (target 900)")
+        begin(running)
         terminal.watch(10.0)
         print(f"RSS                              {running.rss_mb():6.0f} MB   (target {120 if prometheus else 80})")
         print(f"CPU so far                       {running.cpu_s():6.2f} s")
@@ -39,3 +39,24 @@ def measure(server: LoadServer, *, prometheus: bool) -> None:
         server.tell("churn 0")
         print(f"RSS                              {running.rss_mb():6.0f} MB")
         print(f"q → end of the process           {terminal.leave() * 1000:6.0f} ms")
+
+
+def measure_starts(server: LoadServer, *, prometheus: bool) -> None:
+    """Medians: one start may fall into any second of the machine's."""
+    starts: list[tuple[float, float]] = []
+    for _ in range(STARTS):
+        with homelab(server, prometheus=prometheus) as running:
+            starts.append(begin(running))
+            running.terminal.leave()
+    for words, target, found in zip(
+        ("first paint", "first failures on the screen"), (400, 900), zip(*starts, strict=True), strict=True
+    ):
+        middle, least, most = (number * 1000 for number in (statistics.median(found), min(found), max(found)))
+        print(f"{words:32} {middle:6.0f} ms   (target {target}; {least:.0f} to {most:.0f} in {STARTS} starts)")
+
+
+def begin(running: Program) -> tuple[float, float]:
+    """Seconds until the first paint, and until the first failed Job is in sight."""
+    painted_s = running.terminal.wait_for("1 Nodes")
+    running.terminal.send(JOBS_PANE)
+    return painted_s, running.terminal.wait_for(FIRST_FAILURE)
