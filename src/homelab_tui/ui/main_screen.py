@@ -21,6 +21,7 @@ from homelab_tui.engine.lab import Lab
 from homelab_tui.present import timelines
 from homelab_tui.present.details import details
 from homelab_tui.present.healths import pills
+from homelab_tui.ui import screens
 from homelab_tui.ui.bindings import bindings_of
 from homelab_tui.ui.frame import TITLES, TOO_SMALL, FrameScreen
 from homelab_tui.ui.health_bar import HealthBar
@@ -33,10 +34,6 @@ from homelab_tui.ui.panes.jobs_story import job_sections
 from homelab_tui.ui.panes.keys import KeysPane
 from homelab_tui.ui.panes.nodes import NodesPane
 from homelab_tui.ui.panes.pane import Pane
-from homelab_tui.ui.screens.help import HelpScreen
-from homelab_tui.ui.screens.incidents import IncidentsScreen
-from homelab_tui.ui.screens.story import StoryScreen
-from homelab_tui.ui.screens.text import TextScreen
 from homelab_tui.ui.table import LabTable
 
 PANES = tuple(TITLES)
@@ -199,14 +196,14 @@ class MainScreen(FrameScreen):
             tell(self, "it is gone", severity="warning")
             return
         if sections := job_sections(lab, key):
-            self.app.push_screen(StoryScreen(*found, sections))
+            self.app.push_screen(screens.StoryScreen(*found, sections))
             return
 
         def again() -> Text | None:
             now = look()
             return now[1] if now else None
 
-        screen = TextScreen(*found, again)
+        screen = screens.TextScreen(*found, again)
         await self.app.push_screen(screen)
         while screen.is_attached:
             drawn = await lab.memory.curves_for(lab.store.state, key)
@@ -267,7 +264,7 @@ class MainScreen(FrameScreen):
     def action_incidents(self) -> None:
         """`!`."""
         if self.lab is not None:
-            self.app.push_screen(IncidentsScreen(self.lab))
+            self.app.push_screen(screens.IncidentsScreen(self.lab))
 
     def action_timeline(self) -> None:
         """`T`."""
@@ -275,11 +272,11 @@ class MainScreen(FrameScreen):
         if lab is not None:
             now = lab.clock.now()
             happened = timeline(lab.store.state, _actions(lab), now)
-            self.app.push_screen(TextScreen("Time line: the last day", timelines.text(happened, now)))
+            self.app.push_screen(screens.TextScreen("Time line: the last day", timelines.text(happened, now)))
 
     def action_help(self) -> None:
         """All keys."""
-        self.app.push_screen(HelpScreen(self._keymap))
+        self.app.push_screen(screens.HelpScreen(self._keymap))
 
     def action_command_palette(self) -> None:
         """Textual's palette, filled from our table."""

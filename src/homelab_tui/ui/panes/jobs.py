@@ -18,12 +18,11 @@ from homelab_tui.present import jobs as present
 from homelab_tui.present.documents import reading_health
 from homelab_tui.present.row_memo import RowMemo
 from homelab_tui.present.table import Row
+from homelab_tui.ui import screens
 from homelab_tui.ui.bindings import bindings_of
 from homelab_tui.ui.frame import TITLES
 from homelab_tui.ui.notices import tell
 from homelab_tui.ui.panes.jobs_actions import JobsActing, trigger_commands
-from homelab_tui.ui.screens.log import LogScreen
-from homelab_tui.ui.screens.text import TextScreen
 
 _LOOKS = ("jobs.logs", "jobs.events", "jobs.yaml")
 _ACTS = tuple(command.id for command in of_pane("jobs") if command.danger)
@@ -112,7 +111,7 @@ class JobsPane(JobsActing):
         if lab is not None:
             job = self.chosen_jobs(lab)[0]
             follow = bool(job.uid) and job.state in (JobState.RUNNING, JobState.PENDING)
-            self.app.push_screen(LogScreen(lab, job, follow=follow, keymap=lab.config.ui.keymap))
+            self.app.push_screen(screens.LogScreen(lab, job, follow=follow, keymap=lab.config.ui.keymap))
 
     def action_job_events(self) -> None:
         """Events of the Job."""
@@ -134,7 +133,7 @@ class JobsPane(JobsActing):
         except HomelabError as error:
             tell(self, str(error), severity="warning")
             return
-        self.app.push_screen(TextScreen(f"{title} {job.id}", text))
+        self.app.push_screen(screens.TextScreen(f"{title} {job.id}", text))
 
 
 def _healths(state: LabState) -> list[tuple[bool, bool, bool]]:

@@ -16,14 +16,9 @@ from homelab_tui.engine.lab import Lab
 from homelab_tui.engine.manifests import run_name
 from homelab_tui.engine.silences import NO_ALERTMANAGER
 from homelab_tui.present.plans import results_sentence
+from homelab_tui.ui import screens
 from homelab_tui.ui.notices import tell, tell_results
 from homelab_tui.ui.panes.pane import Pane
-from homelab_tui.ui.screens.confirm import ConfirmScreen
-from homelab_tui.ui.screens.delete import DeleteScreen
-from homelab_tui.ui.screens.limits import LimitsScreen
-from homelab_tui.ui.screens.log import LogScreen
-from homelab_tui.ui.screens.pick import PickScreen
-from homelab_tui.ui.screens.silence import SilenceScreen
 
 T = TypeVar("T")
 READ_ONLY = "read-only: [safety] read_only = true"
@@ -144,7 +139,7 @@ class JobsActing(Pane):
         if not targets:
             tell_results(self, results_sentence(done, tuple(others)), others)
             return ()
-        if not await self.app.push_screen_wait(ConfirmScreen(plan)):
+        if not await self.app.push_screen_wait(screens.ConfirmScreen(plan)):
             return ()
         return await self.run_all(targets, act, others, done)
 
@@ -164,7 +159,7 @@ class JobsActing(Pane):
             return
         target = await lab.jobs.resolve(Job(JobId(cluster, namespace, created[0]), JobState.RUNNING))
         if target.job is not None:
-            self.app.push_screen(LogScreen(lab, target.job, follow=True, keymap=lab.config.ui.keymap))
+            self.app.push_screen(screens.LogScreen(lab, target.job, follow=True, keymap=lab.config.ui.keymap))
 
     # Delete
 
@@ -192,7 +187,7 @@ class JobsActing(Pane):
             plan = lab.jobs.plan_delete(go, propagation=propagation)
             return replace(plan, commands=lab.kubectl.delete(go, propagation))
 
-        propagation = await self.app.push_screen_wait(DeleteScreen(plan_for))
+        propagation = await self.app.push_screen_wait(screens.DeleteScreen(plan_for))
         if propagation is None:
             return
         results = await self.run_all(go, lambda job: lab.jobs.delete(job, propagation=propagation), rest, "deleted")
@@ -210,7 +205,7 @@ class JobsActing(Pane):
     @work(group="jobs.expire", exit_on_error=False)
     async def _expire(self, lab: Lab, jobs: list[Job]) -> None:
         options = [(key, text) for key, (_, text) in _EXPIRIES.items()]
-        picked = await self.app.push_screen_wait(PickScreen(f"Delete {_of(jobs)}, with its logs,", options))
+        picked = await self.app.push_screen_wait(screens.PickScreen(f"Delete {_of(jobs)}, with its logs,", options))
         if picked is None:
             return
         in_s = _EXPIRIES[picked][0]
@@ -253,7 +248,7 @@ class JobsActing(Pane):
             plan = lab.silences.plan_unsilence(jobs)
             await self.confirm_and_run(plan, jobs, lab.silences.unsilence, (), "no longer silenced")
             return
-        answer = await self.app.push_screen_wait(SilenceScreen(_of(jobs)))
+        answer = await self.app.push_screen_wait(screens.SilenceScreen(_of(jobs)))
         if answer is None:
             return
         for_s, comment = answer
@@ -307,7 +302,7 @@ class JobsActing(Pane):
 
     @work(group="jobs.limits", exit_on_error=False)
     async def _limit(self, lab: Lab, cronjobs: list[CronJob]) -> None:
-        limits = await self.app.push_screen_wait(LimitsScreen(cronjobs))
+        limits = await self.app.push_screen_wait(screens.LimitsScreen(cronjobs))
         if limits is None:
             return
         go, rest = lab.cronjobs.sort_out(await asyncio.gather(*map(lab.cronjobs.resolve, cronjobs)))

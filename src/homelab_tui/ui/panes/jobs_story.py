@@ -2,12 +2,12 @@
 
 from homelab_tui.domain.jobs import CronJob, Job
 from homelab_tui.engine.lab import Lab
-from homelab_tui.ui.screens.story import Section
+from homelab_tui.ui import screens
 
 _LOG_LINES = 20
 
 
-def job_sections(lab: Lab, key: str) -> tuple[Section, ...]:
+def job_sections(lab: Lab, key: str) -> "tuple[screens.Section, ...]":
     """Events, the end of the log and YAML of a Job; events of a CronJob; nothing of any other row."""
     kind, _, name = key.partition(":")
     view = lab.store.state.jobs
@@ -20,8 +20,8 @@ def job_sections(lab: Lab, key: str) -> tuple[Section, ...]:
     return ()
 
 
-def _of_job(lab: Lab, job: Job) -> tuple[Section, ...]:
-    sections: tuple[Section, ...] = (
+def _of_job(lab: Lab, job: Job) -> "tuple[screens.Section, ...]":
+    sections: tuple[screens.Section, ...] = (
         ("The end of its log (l shows all)", lambda: lab.looks.read_log_end(job, _LOG_LINES)),
         ("Events of the Job, its Pods and its CronJob", lambda: lab.looks.read_events_text(job)),
     )
@@ -30,7 +30,7 @@ def _of_job(lab: Lab, job: Job) -> tuple[Section, ...]:
     return (*sections, ("YAML, secrets masked", lambda: lab.jobs.read_yaml(job)))
 
 
-def _of_cronjob(lab: Lab, cronjob: CronJob) -> tuple[Section, ...]:
+def _of_cronjob(lab: Lab, cronjob: CronJob) -> "tuple[screens.Section, ...]":
     async def events() -> str:
         found = await lab.jobs.read_cronjob_events(cronjob)
         return "\n".join(found) or "the API keeps none (they live for an hour)"

@@ -14,6 +14,7 @@ from homelab_tui.engine.store import entry
 from homelab_tui.present import keys as present
 from homelab_tui.present.kept_rows import KeptRows
 from homelab_tui.present.table import Column, Row
+from homelab_tui.ui import screens
 from homelab_tui.ui.bindings import bindings_of
 from homelab_tui.ui.frame import TITLES
 from homelab_tui.ui.notices import tell, tell_results
@@ -22,8 +23,6 @@ from homelab_tui.ui.panes.keys_changes import KeyChangesPane
 from homelab_tui.ui.panes.keys_modes import KeyModesPane
 from homelab_tui.ui.panes.keys_nodes import KeyNodesPane
 from homelab_tui.ui.panes.keys_push import KeyPushPane
-from homelab_tui.ui.screens.confirm import ConfirmScreen
-from homelab_tui.ui.screens.trust import TrustScreen
 from homelab_tui.ui.shells import open_shell, why_no_shell
 
 
@@ -144,7 +143,7 @@ class KeysPane(KeyPushPane, KeyChangesPane, KeyNodesPane, KeyModesPane):
             return
         nodes = await self.meet(lab, nodes)
         if not nodes or not await self.app.push_screen_wait(
-            ConfirmScreen(lab.keys.plan_push(lab.store.state, key, nodes))
+            screens.ConfirmScreen(lab.keys.plan_push(lab.store.state, key, nodes))
         ):
             return
         await self.push_with_passwords(lab, nodes, key)
@@ -163,7 +162,7 @@ class KeysPane(KeyPushPane, KeyChangesPane, KeyNodesPane, KeyModesPane):
             await self.stop(node, host_key)
             return
         way = entry(lab.store.state.ways, node.account)
-        compared = await self.app.push_screen_wait(TrustScreen(node, host_key, way))
+        compared = await self.app.push_screen_wait(screens.TrustScreen(node, host_key, way))
         if compared:
             result = await lab.keys.trust(node, host_key.fingerprint)
             tell_results(self, f"{result.target}: {result.detail}", (result,))

@@ -12,11 +12,9 @@ from homelab_tui.present import keys as present
 from homelab_tui.present.host_keys import hard_stop
 from homelab_tui.present.plans import results_sentence
 from homelab_tui.present.unknown_keys import unknown_keys
+from homelab_tui.ui import screens
 from homelab_tui.ui.notices import tell, tell_results
 from homelab_tui.ui.panes.pane import Pane
-from homelab_tui.ui.screens.pick import PickScreen
-from homelab_tui.ui.screens.text import TextScreen
-from homelab_tui.ui.screens.trust import TrustScreen
 
 UNMET = (HostKeyState.UNKNOWN, HostKeyState.NEW_TYPE)
 
@@ -46,7 +44,7 @@ class KeysPaneBase(Pane):
                 continue
             if host_key is not None and host_key.state in UNMET:
                 if not await self.app.push_screen_wait(
-                    TrustScreen(node, host_key, entry(lab.store.state.ways, node.account))
+                    screens.TrustScreen(node, host_key, entry(lab.store.state.ways, node.account))
                 ):
                     continue
                 result = await lab.keys.trust(node, host_key.fingerprint)
@@ -59,7 +57,7 @@ class KeysPaneBase(Pane):
     async def stop(self, node: Node, host_key: HostKey) -> None:
         """A changed or revoked host key: what it is and what to do about it, and no button that goes on."""
         word = "HOST KEY CHANGED" if host_key.state is HostKeyState.CHANGED else "HOST KEY REVOKED"
-        await self.app.push_screen_wait(TextScreen(f"{word}: {node.name}", hard_stop(node, host_key)))
+        await self.app.push_screen_wait(screens.TextScreen(f"{word}: {node.name}", hard_stop(node, host_key)))
 
     async def pick_key(
         self, question: str, keys: Sequence[PublicKey], *, words: Callable[[PublicKey], str] = lambda _key: ""
@@ -70,7 +68,7 @@ class KeysPaneBase(Pane):
         options = tuple(
             (key.fingerprint, f"{present.key_name(key)}  {key.type}  {key.fingerprint}{words(key)}") for key in keys
         )
-        picked = await self.app.push_screen_wait(PickScreen(question, options))
+        picked = await self.app.push_screen_wait(screens.PickScreen(question, options))
         return next((key for key in keys if key.fingerprint == picked), None)
 
     def conclude(self, words: str, results: Sequence[Result], *, select: bool = True) -> None:

@@ -10,11 +10,9 @@ from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.operations import Plan
 from homelab_tui.engine.key_finds import closed_accounts, find_unknown
 from homelab_tui.engine.lab import Lab
+from homelab_tui.ui import screens
 from homelab_tui.ui.notices import tell, tell_results
 from homelab_tui.ui.panes.keys_base import KeysPaneBase, has_keys, removable_keys
-from homelab_tui.ui.screens.confirm import ConfirmScreen
-from homelab_tui.ui.screens.new_key import NewKeyScreen
-from homelab_tui.ui.screens.revoke import RevokeScreen
 
 
 class KeyChangesPane(KeysPaneBase):
@@ -80,8 +78,8 @@ class KeyChangesPane(KeysPaneBase):
 
         closed = closed_accounts(state, key, nodes)
         if closed:
-            return await self.app.push_screen_wait(RevokeScreen(plan_for, tuple(closed)))
-        return () if await self.app.push_screen_wait(ConfirmScreen(plan_for(()))) else None
+            return await self.app.push_screen_wait(screens.RevokeScreen(plan_for, tuple(closed)))
+        return () if await self.app.push_screen_wait(screens.ConfirmScreen(plan_for(()))) else None
 
     def _unknown_chosen(self, lab: Lab) -> PublicKey | None:
         """The key of the one "who is this?" row that is chosen."""
@@ -107,7 +105,7 @@ class KeyChangesPane(KeysPaneBase):
         if not nodes:
             return
         plan = lab.key_changes.plan_rotate(lab.store.state, old, new, nodes)
-        if await self.app.push_screen_wait(ConfirmScreen(plan)):
+        if await self.app.push_screen_wait(screens.ConfirmScreen(plan)):
             results = await asyncio.gather(*(lab.key_changes.rotate(node, old, new) for node in nodes))
             self.conclude("rotated", results)
 
@@ -117,7 +115,7 @@ class KeyChangesPane(KeysPaneBase):
         if lab is None:
             return
         nodes = lab.key_changes.undoable(self.chosen_nodes(lab))
-        if await self.app.push_screen_wait(ConfirmScreen(lab.key_changes.plan_undo(nodes))):
+        if await self.app.push_screen_wait(screens.ConfirmScreen(lab.key_changes.plan_undo(nodes))):
             results = await asyncio.gather(*(lab.key_changes.undo(node) for node in nodes))
             self.conclude("undone", results)
 
@@ -126,7 +124,7 @@ class KeyChangesPane(KeysPaneBase):
         lab = self.ready("keys.generate")
         if lab is None:
             return
-        recipe = await self.app.push_screen_wait(NewKeyScreen())
+        recipe = await self.app.push_screen_wait(screens.NewKeyScreen())
         if recipe is None:
             return
         result = await lab.keys.generate(recipe)

@@ -10,9 +10,8 @@ from homelab_tui.domain.operations import Result
 from homelab_tui.domain.secrets import Secret
 from homelab_tui.engine.key_modes import is_unread, loose_of, settled, why_nothing_to_mend
 from homelab_tui.engine.lab import Lab
+from homelab_tui.ui import screens
 from homelab_tui.ui.panes.keys_base import KeysPaneBase
-from homelab_tui.ui.screens.confirm import ConfirmScreen
-from homelab_tui.ui.screens.password import PasswordScreen
 
 Act = Callable[[Node, Secret | None], Awaitable[Result | None]]
 
@@ -48,7 +47,7 @@ class KeyModesPane(KeysPaneBase):
         if not due:
             self.conclude("in order", left)
             return
-        if not await self.app.push_screen_wait(ConfirmScreen(lab.key_modes.plan(state, nodes))):
+        if not await self.app.push_screen_wait(screens.ConfirmScreen(lab.key_modes.plan(state, nodes))):
             return
 
         async def mend(node: Node, secret: Secret | None) -> Result:
@@ -72,7 +71,7 @@ class KeyModesPane(KeysPaneBase):
         while closed := [node for node in nodes if lab.key_modes.wants_password(node)]:
             fresh = [node for node in closed if node.account not in typed]
             asked, why = (fresh, "No key of mine opens") if fresh else (closed, "That password was refused on")
-            given = await self.app.push_screen_wait(PasswordScreen(tuple(node.account for node in asked), why))
+            given = await self.app.push_screen_wait(screens.PasswordScreen(tuple(node.account for node in asked), why))
             if given is None:
                 break
             chosen = asked[:1] if given.for_first_only else asked

@@ -11,12 +11,9 @@ from homelab_tui.domain.operations import Plan, Result
 from homelab_tui.domain.secrets import Secret
 from homelab_tui.engine.administration import HERE
 from homelab_tui.engine.lab import Lab
+from homelab_tui.ui import screens
 from homelab_tui.ui.notices import tell, tell_results
 from homelab_tui.ui.panes.keys_base import KeysPaneBase
-from homelab_tui.ui.screens.ask import AskScreen
-from homelab_tui.ui.screens.confirm import ConfirmScreen
-from homelab_tui.ui.screens.password import PasswordScreen
-from homelab_tui.ui.screens.pick import PickScreen
 
 _PREPARATIONS = (
     ("sudo", "sudo without a password, as kubespray and kubeadm want it"),
@@ -60,7 +57,7 @@ class KeyNodesPane(KeysPaneBase):
         if lab is None:
             return
         nodes = self.chosen_nodes(lab)
-        picked = await self.app.push_screen_wait(PickScreen("Passwords on these nodes", _HARDENINGS))
+        picked = await self.app.push_screen_wait(screens.PickScreen("Passwords on these nodes", _HARDENINGS))
         if picked is None:
             return
         nodes = await self.meet(lab, nodes)
@@ -68,7 +65,7 @@ class KeyNodesPane(KeysPaneBase):
             return
         undo = picked == "undo"
         plan = lab.administration.plan_harden(lab.store.state, nodes, undo=undo)
-        if await self.app.push_screen_wait(ConfirmScreen(plan)):
+        if await self.app.push_screen_wait(screens.ConfirmScreen(plan)):
             self.conclude("as wished", await lab.administration.harden(nodes, undo=undo))
 
     @work(group="keys.prepare", exit_on_error=False)
@@ -77,7 +74,7 @@ class KeyNodesPane(KeysPaneBase):
         if lab is None:
             return
         nodes = self.chosen_nodes(lab)
-        picked = await self.app.push_screen_wait(PickScreen("Prepare the nodes", _PREPARATIONS))
+        picked = await self.app.push_screen_wait(screens.PickScreen("Prepare the nodes", _PREPARATIONS))
         if picked is None:
             return
         if picked.startswith("hosts-here"):
@@ -96,7 +93,7 @@ class KeyNodesPane(KeysPaneBase):
         if planned is None:
             return
         plan, act = planned
-        if await self.app.push_screen_wait(ConfirmScreen(plan)):
+        if await self.app.push_screen_wait(screens.ConfirmScreen(plan)):
             results = await asyncio.gather(*(act(node, None) for node in nodes))
             self.conclude("prepared", await self._again_with_sudo(lab, nodes, act, results))
 
@@ -105,11 +102,11 @@ class KeyNodesPane(KeysPaneBase):
         administration = lab.administration
         entries = () if undo else await administration.hosts_entries()
         plan = administration.plan_hosts((), entries, here=True, undo=undo)
-        if not await self.app.push_screen_wait(ConfirmScreen(plan)):
+        if not await self.app.push_screen_wait(screens.ConfirmScreen(plan)):
             return
         result, why = await administration.hosts_here(entries), "sudo wants a password on"
         while administration.wants_sudo_password_here():
-            given = await self.app.push_screen_wait(PasswordScreen((HERE,), why))
+            given = await self.app.push_screen_wait(screens.PasswordScreen((HERE,), why))
             if given is None:
                 break
             result, why = await administration.hosts_here(entries, given.secret), "sudo refused that password on"
@@ -136,7 +133,9 @@ class KeyNodesPane(KeysPaneBase):
     async def _planned_user(self, lab: Lab, nodes: Sequence[Node], *, undo: bool) -> tuple[Plan, Act] | None:
         """Which user, and which key opens it."""
         question = "Which user is to go?" if undo else "What is it called? It gets no password, and is opened by a key."
-        name = await self.app.push_screen_wait(AskScreen("A user of its own", question, "kubespray", _why_no_user))
+        name = await self.app.push_screen_wait(
+            screens.AskScreen("A user of its own", question, "kubespray", _why_no_user)
+        )
         if name is None:
             return None
         key = None
@@ -168,7 +167,7 @@ class KeyNodesPane(KeysPaneBase):
         while asking := [node for node in nodes if lab.administration.wants_sudo_password(node)]:
             fresh = [node for node in asking if node.account not in tried]
             asked, why = (fresh, "sudo wants a password on") if fresh else (asking, "sudo refused that password on")
-            given = await self.app.push_screen_wait(PasswordScreen(tuple(node.account for node in asked), why))
+            given = await self.app.push_screen_wait(screens.PasswordScreen(tuple(node.account for node in asked), why))
             if given is None:
                 break
             chosen = asked[:1] if given.for_first_only else asked

@@ -9,8 +9,8 @@ from homelab_tui.domain.operations import Result
 from homelab_tui.domain.secrets import Secret
 from homelab_tui.engine.keys import PushAnswers
 from homelab_tui.engine.lab import Lab
+from homelab_tui.ui import screens
 from homelab_tui.ui.panes.keys_base import KeysPaneBase
-from homelab_tui.ui.screens.password import NewPasswordScreen, PasswordScreen
 
 _REFUSED = "That password was refused on"
 
@@ -33,7 +33,7 @@ class KeyPushPane(KeysPaneBase):
         while closed := [node for node in nodes if lab.keys.wants_password(node)]:
             fresh = [node for node in closed if node.account not in typed]
             asked, why = (fresh, "No key of mine opens") if fresh else (closed, _REFUSED)
-            given = await self.app.push_screen_wait(PasswordScreen(tuple(node.account for node in asked), why))
+            given = await self.app.push_screen_wait(screens.PasswordScreen(tuple(node.account for node in asked), why))
             if given is None:
                 break
             chosen = asked[:1] if given.for_first_only else asked
@@ -56,7 +56,7 @@ class KeyPushPane(KeysPaneBase):
             old = passwords.get(expired[0].account)
             together = [node for node in expired if passwords.get(node.account) == old]
             names = tuple(node.account for node in together)
-            changed = await self.app.push_screen_wait(NewPasswordScreen(names, old, why))
+            changed = await self.app.push_screen_wait(screens.NewPasswordScreen(names, old, why))
             if changed is None:
                 return
             answers = PushAnswers(password=changed.old, new_password=changed.new)

@@ -20,12 +20,11 @@ from homelab_tui.engine.restarts import CYCLE, REBOOT
 from homelab_tui.present import nodes as present
 from homelab_tui.present.plans import results_sentence
 from homelab_tui.present.table import Row
+from homelab_tui.ui import screens
 from homelab_tui.ui.bindings import bindings_of
 from homelab_tui.ui.frame import TITLES
 from homelab_tui.ui.notices import tell, tell_results
 from homelab_tui.ui.panes.pane import Pane
-from homelab_tui.ui.screens.compare import CompareScreen
-from homelab_tui.ui.screens.confirm import ConfirmScreen
 from homelab_tui.ui.shells import open_shell, why_no_shell
 
 _NODE_COMMANDS = ("nodes.wake", "nodes.reboot", "nodes.cordon", "nodes.drain", "nodes.rolling")
@@ -147,7 +146,7 @@ class NodesPane(Pane):
             views = tuple(view for view in lab.store.state.node_views if view.node.name in names)
             return compare(views, twins_title(views))
 
-        self.app.push_screen(CompareScreen(look))
+        self.app.push_screen(screens.CompareScreen(look))
 
     def _compared(self) -> tuple[str, ...]:
         """The selected nodes where there are several, else the node under the cursor and its twins."""
@@ -173,7 +172,7 @@ class NodesPane(Pane):
         plan = lab.nodes.plan(verb, views)
         if verb == "drain":
             plan = await lab.nodes.with_drains(plan, views, force=False)
-        dialog = ConfirmScreen(
+        dialog = screens.ConfirmScreen(
             plan, _DRAIN_FIRST if verb == "reboot" and plan.is_allowed and lab.nodes.are_drainable(views) else None
         )
         if not await self.app.push_screen_wait(dialog):
@@ -195,7 +194,7 @@ class NodesPane(Pane):
     async def _restart(self, lab: Lab, views: tuple[NodeView, ...], by: str, other: str | None = None) -> None:
         """Drain, restart, wait for Ready, give back, one after the other. `other`: the other way, to be offered."""
         plan = await lab.restarts.plan(views, by=by)
-        dialog = ConfirmScreen(plan, _WAYS.get(other or ""))
+        dialog = screens.ConfirmScreen(plan, _WAYS.get(other or ""))
         if not await self.app.push_screen_wait(dialog):
             return
         if dialog.chose_other and other is not None:
@@ -268,7 +267,7 @@ class NodesPane(Pane):
             return
         plan = lab.poe.plan(verb, [target])
         views = (target.node,) if target.node else ()
-        dialog = ConfirmScreen(
+        dialog = screens.ConfirmScreen(
             plan, _DRAIN_FIRST if verb == "cycle" and plan.is_allowed and lab.nodes.are_drainable(views) else None
         )
         if not await self.app.push_screen_wait(dialog):
