@@ -11,9 +11,9 @@ from homelab_tui.engine.ports import Clock, ReadsMetrics, SwitchesPoe
 from homelab_tui.engine.wires import Sources
 from homelab_tui.sources.alertmanager import AlertmanagerSource
 from homelab_tui.sources.kubernetes import KubernetesSource
+from homelab_tui.sources.late_ssh import late_ssh
 from homelab_tui.sources.own_addresses import own_addresses, own_macs
 from homelab_tui.sources.prometheus import PrometheusSource
-from homelab_tui.sources.ssh import SshSource
 from homelab_tui.sources.wake_on_lan import WakeOnLan
 from homelab_tui.sources.webhooks import Webhook
 from homelab_tui.sources.wires import load_http as load_http
@@ -32,7 +32,7 @@ def build_lab(config: Config, clock: Clock | None = None) -> Lab:
         for server in config.prometheus
     )
     switches = _switches(config, by_name)
-    ssh = SshSource(config.ssh, config.keys)
+    ssh = late_ssh(config.ssh, config.keys)
     sources = Sources(
         ssh=ssh,
         reboots=ssh,
