@@ -106,7 +106,7 @@ async def test_a_peer_that_freezes_is_given_up_in_time_at_every_stage(
         started = time.monotonic()
         with pytest.raises(SourceTimeout, match=r"^nuc01: "):
             await source.add_key(node, key)
-        assert time.monotonic() - started < 20.0
+        assert time.monotonic() - started < 8.0
     assert account.keys_file.read_bytes() == BIG
 
 

@@ -54,13 +54,13 @@ async def test_it_starts_at_once_fills_its_state_and_closes_at_once(world: World
     world.lab.store.subscribe(told.append)
     begun = time.monotonic()
     world.lab.start()
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 1
     await until(lambda: len(world.state.jobs.jobs) == 1)
     await until(lambda: [view.state for view in world.state.node_views] == [NodeState.UP] * 2)
     await until(lambda: told)
     begun = time.monotonic()
     await world.lab.close()
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 1
     assert world.switch.closed
     before = len(world.ssh.calls)
     await asyncio.sleep(0.2)

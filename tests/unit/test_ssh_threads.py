@@ -54,7 +54,7 @@ async def test_a_deadline_ends_what_the_work_holds_open() -> None:
     with pytest.raises(SourceTimeout, match="too late"):
         await threads().run(body, deadline_s=0.05, late="too late")
     assert closed.is_set()
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 1
 
 
 async def test_a_cancelled_caller_goes_on_at_once_and_leaves_its_place_free() -> None:

@@ -112,7 +112,7 @@ async def test_a_fault_becomes_its_error_in_time(
     started = time.monotonic()
     with pytest.raises(FAULTS[fault]) as caught:
         await ACTS[act](source, nodes["rpi03"], laptop)
-    assert time.monotonic() - started < 20.0
+    assert time.monotonic() - started < 6.0
     assert str(caught.value).startswith("rpi03: ")
     assert str(caught.value).isprintable()
     lab.faults.set("ssh", "rpi03", None)
@@ -224,7 +224,7 @@ async def test_work_that_is_cancelled_is_over_at_once_and_the_node_is_free_again
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    assert time.monotonic() - started < 10.0, "not the 30 s that the connection may take"
+    assert time.monotonic() - started < 0.2
     lab.faults.set("ssh", "rpi03", None)
     assert (await source.probe(nodes["rpi03"])).hostname == "rpi03"
 
@@ -237,5 +237,5 @@ async def test_closing_the_source_ends_whoever_waits(lab: DemoLab, nodes: dict[s
     started = time.monotonic()
     await source.close()
     results = await asyncio.gather(*waiting, return_exceptions=True)
-    assert time.monotonic() - started < 10.0, "not the 30 s that a connection may take"
+    assert time.monotonic() - started < 0.5
     assert all(isinstance(result, SourceUnreachable) for result in results), results

@@ -51,6 +51,8 @@ class RecordFile:
             self.append(record)
         except OSError as error:
             log.warning("%s cannot be written: %s", self.path, error.strerror)
+        except Exception:
+            log.exception("%s: internal error", self.path)  # here nobody would hear of it
 
     def append(
         self,
@@ -67,7 +69,7 @@ class RecordFile:
         line = _line(record)
         with self._locked():
             if check is not None:
-                check([*self.records()])
+                check([*self._read()])
             self._make_room(len(line))
             descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
@@ -82,6 +84,9 @@ class RecordFile:
     def records(self) -> Iterator[Record]:
         """All records, oldest first; a line that was torn by a crash is passed over. Raises OSError."""
         self.flush()
+        yield from self._read()
+
+    def _read(self) -> Iterator[Record]:
         for path in (*reversed(self._older()), self.path):
             with contextlib.suppress(FileNotFoundError), path.open(encoding="utf-8", errors="replace") as file:
                 for line in file:
@@ -102,7 +107,7 @@ class RecordFile:
         except FileNotFoundError:
             return
         if self._compact is not None:
-            self._rewrite(self._compact([*self.records()]))
+            self._rewrite(self._compact([*self._read()]))
             return
         older = self._older()
         for newer, place in zip((self.path, *older[:-1])[::-1], older[::-1], strict=True):

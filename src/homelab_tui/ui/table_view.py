@@ -136,21 +136,18 @@ class TableView(ScrollView, can_focus=True):
     def notify_style_update(self) -> None:
         """The theme or the focus changed: everything that was drawn in the old styles is dropped."""
         super().notify_style_update()
-        self._style_cache.clear()
-        self._line_cache.clear()
+        self._forget_styles()
 
     def on_focus(self) -> None:
         """The cursor looks different."""
-        self._restyle()
+        self._forget_styles()
+        self.refresh()
 
-    def on_blur(self) -> None:
-        """The cursor looks different."""
-        self._restyle()
+    on_blur = on_focus
 
-    def _restyle(self) -> None:
+    def _forget_styles(self) -> None:
         self._style_cache.clear()
         self._line_cache.clear()
-        self.refresh()
 
     def on_resize(self, event: events.Resize) -> None:
         """Fits the columns to the new width, and keeps the cursor in sight if it was."""
@@ -160,7 +157,7 @@ class TableView(ScrollView, can_focus=True):
         self.change(lambda: None, to_cursor=in_sight)
 
     def style_of(self, name: str) -> Style:
-        """The style of a component class by its short name; "" is the table's own. Cell styles carry no background."""
+        """The style of a part by its short name; "" is the table's own. Cell styles carry no background."""
         style = self._style_cache.get(name)
         if style is None:
             if not name:
