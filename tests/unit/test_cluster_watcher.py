@@ -13,7 +13,8 @@ from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import ClusterJobs
 from homelab_tui.domain.values import replace
 from homelab_tui.domain.watching import Watched
-from homelab_tui.engine.clusters import ClusterWatcher, read_cluster
+from homelab_tui.engine.cluster_looks import read_cluster
+from homelab_tui.engine.clusters import ClusterWatcher
 from tests.fakes import FakeClock, FakeCluster, failed_job
 from tests.labs import until
 

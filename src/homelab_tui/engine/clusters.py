@@ -3,11 +3,11 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from homelab_tui.domain.errors import HomelabError, SourceError, SourceTimeout, SourceUnreachable
+from homelab_tui.domain.errors import HomelabError, SourceTimeout, SourceUnreachable
 from homelab_tui.domain.jobs import CronJob, Job, JobPod, JobState
 from homelab_tui.domain.nodes import KubeNode
 from homelab_tui.domain.reading import Reading
@@ -278,27 +278,3 @@ def _same(old: E, new: E) -> E:
 
 def _differs(before: Job | None, now: Job) -> bool:
     return before is None or before.state is not now.state
-
-
-async def read_cluster(source: ReadsJobs) -> ClusterJobs:
-    """One look at a cluster without watching it: for the command line.
-
-    Raises: SourceError when Jobs or CronJobs cannot be listed.
-    """
-    notes: list[str] = []
-    jobs, cronjobs, pods, nodes = await asyncio.gather(
-        source.list_jobs(),
-        source.list_cronjobs(),
-        _or_note(source.list_job_pods(), notes),
-        _or_note(source.list_nodes(), notes),
-    )
-    return ClusterJobs(source.name, jobs, cronjobs, pods, nodes, tuple(notes))
-
-
-async def _or_note(read: Awaitable[tuple[E, ...]], notes: list[str]) -> tuple[E, ...]:
-    """What was read, or nothing and a note why: Pods and Nodes are extra."""
-    try:
-        return await read
-    except SourceError as error:
-        notes.append(str(error))
-        return ()

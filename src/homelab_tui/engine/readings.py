@@ -12,7 +12,7 @@ from homelab_tui.domain.reading import Reading
 from homelab_tui.domain.state import ClusterJobs
 from homelab_tui.domain.values import Frozen
 from homelab_tui.engine.account_readings import AccountReadings
-from homelab_tui.engine.clusters import read_cluster
+from homelab_tui.engine.cluster_looks import read_cluster
 from homelab_tui.engine.configured import no_heartbeat, no_ports
 from homelab_tui.engine.derived import Silences
 from homelab_tui.engine.loops import Loop
