@@ -1,4 +1,5 @@
-"""What paramiko reads and writes on: it hears sshd's reason for hanging up, and computes only when it is its turn."""
+"""What paramiko reads and writes on: it hears sshd's reason for hanging up, reads whole packets, and computes only when
+it is its turn."""
 
 import socket
 
@@ -6,13 +7,22 @@ from homelab_tui.sources.ssh_tunnels import Tunnel
 from homelab_tui.sources.ssh_turns import TURNS
 
 _MOST = 512
+_CHUNK_BYTES = 32_768
+"""A packet of the size that servers send at most."""
 
 
 class OverheardLink:
-    """The parts of a socket that paramiko uses; what comes before the greeting is kept."""
+    """The parts of a socket that paramiko uses; what comes before the greeting is kept.
+
+    paramiko asks for the first block of each packet, and then for the rest of it. Whatever has come by then is taken
+    at once: each time costs two system calls and a turn.
+    """
 
     def __init__(self, link: socket.socket | Tunnel) -> None:
         self._link = link
+        self._ahead = b""
+        self._used = 0
+        """How much of `_ahead` has been handed out."""
         self._heard = bytearray()
         self._is_greeted = False
         self.settimeout = link.settimeout
@@ -29,15 +39,23 @@ class OverheardLink:
         return self._heard.decode("ascii", "replace").partition("SSH-")[0]
 
     def recv(self, size: int) -> bytes:
-        """As a socket's. What is done with the bytes until the next call is done in turn."""
+        """As a socket's. What is done with the bytes until the next call that waits is done in turn."""
+        if self._used == len(self._ahead):
+            self._ahead, self._used = b"", 0
+            self._read_ahead()
+        data = self._ahead[self._used : self._used + size]
+        self._used += len(data)
+        return data
+
+    def _read_ahead(self) -> None:
         TURNS.leave()
-        data = self._link.recv(size)
+        data = self._link.recv(_CHUNK_BYTES)
         if data:
             TURNS.take()
         if not self._is_greeted:
             self._heard += data[: _MOST - len(self._heard)]
             self._is_greeted = len(self._heard) == _MOST or b"SSH-" in self._heard
-        return data
+        self._ahead = data
 
     def close(self) -> None:
         """As a socket's."""
