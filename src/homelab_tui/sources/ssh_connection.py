@@ -216,14 +216,12 @@ class Dialer:
     def _shake_hands(self, hop: Hop, link: socket.socket | Tunnel) -> Arrival:
         """Greeting and key exchange. The key types that the server is known by are asked for first."""
         entries = self._known_hosts.read(hop.known_hosts)
-        import paramiko  # heavy: nothing may import it before the first paint
-
-        from homelab_tui.sources.ssh_packets import Packetizer, preferred_ciphers
+        from homelab_tui.sources.ssh_packets import Packetizer, Transport, preferred_ciphers
 
         silence_paramiko()
         where, overheard = self._route.words(hop), OverheardLink(link)
         with self._explained(where, hop, overheard):
-            transport = paramiko.Transport(overheard, packetizer_class=Packetizer)  # type: ignore[arg-type]
+            transport = Transport(overheard, packetizer_class=Packetizer)  # type: ignore[arg-type]
         self._transports.append(transport)
         # Only start_client() may run out of time: paramiko tells its own time-outs and a lost link apart by no word.
         transport.banner_timeout = 10 * self._limits.connect_s
