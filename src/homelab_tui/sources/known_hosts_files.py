@@ -28,7 +28,7 @@ SALT_BYTES = 20
 class KnownHostsFiles:
     """known_hosts files as they are now, parsed again only when one of them changed. Safe to use from any thread.
 
-    They are opened for every connection: what an editor or ssh has just written counts at once.
+    They are looked at for every connection: what an editor or ssh has just written counts at once.
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,10 @@ class KnownHostsFiles:
         return known[1]
 
     def _lines(self, path: Path) -> tuple[KnownHost, ...]:
+        known = self._parsed.get(path)
         try:
+            if known is not None and _stamp(os.stat(path)) == known[0]:  # ctime: also who may read it
+                return known[1]
             handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except (FileNotFoundError, NotADirectoryError):
             return ()
@@ -57,9 +60,6 @@ class KnownHostsFiles:
         try:
             with os.fdopen(handle, "rb") as file:
                 stamp = _stamp(os.fstat(handle))
-                known = self._parsed.get(path)
-                if stamp is not None and known is not None and known[0] == stamp:
-                    return known[1]
                 entries = parse_known_hosts(file.read(MAX_FILE_BYTES) or b"", str(path))
         except OSError as error:
             raise SourceRefused(f"{path} cannot be read ({error.strerror}), so no host key can be checked") from error
