@@ -22,7 +22,7 @@ from homelab_tui.engine.lab import Lab
 from homelab_tui.engine.wires import Sources
 from homelab_tui.sources.ssh import SshSource
 
-ROUNDS = 9
+ROUNDS = 15
 COMMAND_ROUNDS = 3
 ANSIBLE_ROUNDS = 3
 SAME_KEX = ("-o", "KexAlgorithms=curve25519-sha256")
@@ -32,6 +32,8 @@ TICK_S = 0.005
 
 def main() -> None:
     """Everybody in turn, on the same server; medians of the rounds."""
+    sys.setswitchinterval(SWITCH_S)  # both as the dashboard does for itself
+    collect_seldom()
     try:
         with house() as given:
             os.environ["XDG_STATE_HOME"] = str(given.base / "state")
@@ -49,16 +51,12 @@ def _compare_with_ssh(given: House) -> None:
     ours: dict[str, list[float]] = {"read": [], "push": [], "read, CLI": [], "push, CLI": []}
     theirs: dict[str, list[float]] = {"read": [], "push": []}
     for number in range(ROUNDS):
-        read_s, push_time_s = asyncio.run(_engine(given))
-        ours["read"].append(read_s)
-        ours["push"].append(push_time_s)
-        for what, work in (("read", _ssh_read), ("push", _ssh_push)):
-            given.forget_the_guest()
-            theirs[what].append(_timed(lambda work=work: work(given, SAME_KEX)))  # type: ignore[misc]
+        asyncio.run(_in_turn(given, ours, theirs, ours_first=number % 2 == 0))
         if number >= COMMAND_ROUNDS:
             continue
         given.forget_the_guest()
         ours["read, CLI"].append(_timed(lambda: _command(given, "keys", "--json")))
+        given.forget_the_guest()
         ours["push, CLI"].append(
             _timed(lambda: _command(given, "keys", "push", given.guest.path or "", "--all", "--yes", "--json"))
         )
@@ -81,16 +79,37 @@ def _compare_with_ssh(given: House) -> None:
         print(f"      xargs -P ssh, its default {default[what]:6.2f} s   ratio {mine / default[what]:.2f} (one round)")
 
 
-async def _engine(given: House) -> tuple[float, float]:
-    """Seconds of one reading and of one push, as the dashboard does them: the program runs already."""
+async def _in_turn(
+    given: House, ours: dict[str, list[float]], theirs: dict[str, list[float]], *, ours_first: bool
+) -> None:
+    """One reading and one push of each, side by side: what else this machine does changes within seconds.
+
+    Ours as the dashboard does them: the program runs already.
+    """
     async with _lab(given) as lab:
-        started = time.perf_counter()
+
+        async def we_read() -> None:
+            ours["read"].append(await _awaited(_read(lab)))
+
+        async def they_read() -> None:
+            theirs["read"].append(await _awaited(asyncio.to_thread(_ssh_read, given, SAME_KEX)))
+
+        async def we_push() -> None:
+            ours["push"].append(await _awaited(_push(lab, given)))
+
+        async def they_push() -> None:
+            theirs["push"].append(await _awaited(asyncio.to_thread(_ssh_push, given, SAME_KEX)))
+
+        for pair in ((we_read, they_read), (we_push, they_push)):
+            for work in pair if ours_first else reversed(pair):
+                given.forget_the_guest()
+                await work()
+
+
+async def _our_push_s(given: House) -> float:
+    async with _lab(given) as lab:
         await _read(lab)
-        read_s = time.perf_counter() - started
-        given.forget_the_guest()
-        started = time.perf_counter()
-        await _push(lab, given)
-        return read_s, time.perf_counter() - started
+        return await _awaited(_push(lab, given))
 
 
 @contextlib.asynccontextmanager
@@ -158,6 +177,12 @@ def _command(given: House, *arguments: str) -> None:
         raise Impossible(f"homelab {arguments[0]}: {done.stderr[:300]}")
 
 
+async def _awaited(work: Awaitable[object]) -> float:
+    started = time.perf_counter()
+    await work
+    return time.perf_counter() - started
+
+
 def _timed(work: Callable[[], None]) -> float:
     started = time.perf_counter()
     work()
@@ -173,7 +198,7 @@ def _compare_with_ansible(given: House) -> None:
             theirs.append(push_s(given, collections))
             for _ in range(2):
                 given.forget_the_guest()
-                ours.append(asyncio.run(_engine(given))[1])
+                ours.append(asyncio.run(_our_push_s(given)))
     except Impossible as why:
         print(f"   ansible.posix.authorized_key: NOT MEASURED: {why}")
         return
@@ -186,8 +211,6 @@ async def _lag(given: House) -> None:
     """How late the loop of the running dashboard is, while it reads and pushes."""
     from homelab_tui.ui.app import HomelabApp
 
-    sys.setswitchinterval(SWITCH_S)  # all three as the dashboard does for itself
-    collect_seldom()
     async with _lab(given) as lab:
         app = HomelabApp(lab.config, lambda: lab)
         async with app.run_test(size=(140, 40)) as pilot:
