@@ -216,7 +216,7 @@ class Dialer:
     def _shake_hands(self, hop: Hop, link: socket.socket | Tunnel) -> Arrival:
         """Greeting and key exchange. The key types that the server is known by are asked for first."""
         entries = self._known_hosts.read(hop.known_hosts)
-        from homelab_tui.sources.ssh_packets import Packetizer, Transport, preferred_ciphers
+        from homelab_tui.sources.ssh_packets import Packetizer, Transport
 
         silence_paramiko()
         where, overheard = self._route.words(hop), OverheardLink(link)
@@ -231,7 +231,6 @@ class Dialer:
         wanted = [name for kind in preferred_types(hop, entries) for name in _ALGORITHMS.get(kind, (kind,))]
         first = [name for name in wanted if name in options.key_types]
         options.key_types = tuple(first) + tuple(name for name in options.key_types if name not in first)
-        options.ciphers = preferred_ciphers(options.ciphers)
         with self._explained(where, hop, overheard):
             transport.start_client(timeout=self._limits.connect_s)
             if not transport.initial_kex_done:
