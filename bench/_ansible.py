@@ -53,6 +53,8 @@ def push_s(house: House, collections: Path) -> float:
     )
     taken_s = time.perf_counter() - started
     if house.pushed() != len(house.nodes):
-        said = (done.stdout + done.stderr).strip().splitlines() or ["nothing"]
-        raise Impossible(f"ansible brought the key to {house.pushed()} of {len(house.nodes)}: {said[0][:160]}")
+        said = done.stdout + done.stderr
+        failed = said[max(0, said.find("UNREACHABLE!"), said.find("FAILED!")) :]
+        why = " ".join(failed.split())[:400] or "it said nothing"
+        raise Impossible(f"ansible brought the key to {house.pushed()} of {len(house.nodes)}: {why}")
     return taken_s

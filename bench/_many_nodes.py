@@ -6,6 +6,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ from tests.real.sshd import Sshd, free_port, make_key
 NODES = 64
 PARALLEL = SshConfig().max_parallel
 """Connections at a time: homelab's own default, and what everybody here is given."""
+LEAVE_S = 60
+"""How long the last connections of a client may stay."""
 PREFIX = "hlbench"
 _AUTOGROUP = Path("/proc/sys/kernel/sched_autogroup_enabled")
 """Linux: whether the scheduler puts each session (`setsid`) into a group of its own."""
@@ -84,6 +87,15 @@ class House:
                 os.chown(fresh, owner.st_uid, owner.st_gid)
                 fresh.chmod(0o600)
                 fresh.replace(file)
+
+    def wait_until_left(self) -> None:
+        """Until nobody is logged in any more: a connection that Ansible keeps, and its end, would be our time."""
+        deadline = time.monotonic() + LEAVE_S
+        children = Path(f"/proc/{self.server_pid}/task/{self.server_pid}/children")
+        while children.read_text():
+            if time.monotonic() > deadline:
+                raise Impossible(f"somebody is still logged in after {LEAVE_S} s")
+            time.sleep(0.05)
 
     @contextlib.contextmanager
     def elsewhere(self) -> Iterator[None]:
@@ -171,7 +183,7 @@ def _furnished(base: Path, server: Sshd, users: list[str]) -> House:
     ssh_config = base / "ssh_config"
     ssh_config.write_text(
         f"Host *\n  IdentityFile {base}/keys/admin\n  IdentitiesOnly yes\n  BatchMode yes\n"
-        f"  UserKnownHostsFile {known}\n  GlobalKnownHostsFile /dev/null\n  ControlMaster no\n  LogLevel ERROR\n"
+        f"  UserKnownHostsFile {known}\n  GlobalKnownHostsFile {base}/none\n  ControlMaster no\n  LogLevel ERROR\n"
     )
     paths = tuple(Path(key.path or "") for key in (server.admin, guest))
     # A machine that is busy with all 64 servers too answers late: nobody is to lose a race against a time-out here.

@@ -24,7 +24,7 @@ from homelab_tui.sources.ssh import SshSource
 
 ROUNDS = 15
 COMMAND_ROUNDS = 3
-ANSIBLE_ROUNDS = 3
+ANSIBLE_ROUNDS = 5
 SAME_KEX = ("-o", "KexAlgorithms=curve25519-sha256")
 """What paramiko and an OpenSSH server of Debian 12 agree on. ssh's own first choice costs it ten times the CPU."""
 TICK_S = 0.005
@@ -197,6 +197,7 @@ def _compare_with_ansible(given: House) -> None:
             given.forget_the_guest()
             theirs.append(push_s(given, collections))
             for _ in range(2):
+                given.wait_until_left()
                 given.forget_the_guest()
                 ours.append(asyncio.run(_our_push_s(given)))
     except Impossible as why:
