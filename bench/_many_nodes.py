@@ -45,6 +45,7 @@ class PlainSshd(Sshd):
             "LogLevel ERROR",
             "UsePAM no",
             "MaxStartups 1000",
+            "Subsystem sftp internal-sftp",
         )
         config.write_text("\n".join(lines) + "\n")
         return config
