@@ -51,7 +51,8 @@ class Process:
         while self.process.poll() is None:
             assert time.monotonic() < deadline, "it does not leave"
             self._read(0.05)
-        self._read(0.2)
+        while self._read(0.2):  # a terminal hands out a page at a time: what is left may be more than one
+            pass
         return self.process.returncode
 
     @contextmanager
@@ -70,13 +71,18 @@ class Process:
         os.close(self.master)
         self.master = -1
 
-    def _read(self, timeout_s: float) -> None:
+    def _read(self, timeout_s: float) -> bool:
+        """Whether something came."""
         ready, _, _ = select.select([self.master], [], [], timeout_s)
-        if ready:
-            try:
-                self.seen += os.read(self.master, 65536)
-            except OSError:
-                time.sleep(0.01)  # the other side is closed: nothing more will come
+        if not ready:
+            return False
+        try:
+            came = os.read(self.master, 65536)
+        except OSError:
+            time.sleep(0.01)  # the other side is closed: nothing more will come
+            return False
+        self.seen += came
+        return bool(came)
 
     def close(self) -> None:
         """End it, whatever state it is in."""
