@@ -31,10 +31,10 @@ def fetched(directory: Path) -> Path:
     return directory / _COLLECTION
 
 
-AS_IT_COMES: dict[str, str] = {}
-"""What Ansible is told beyond where its things are: nothing."""
+PLAIN = {"ANSIBLE_PYTHON_INTERPRETER": "/usr/bin/python3"}
+"""Its own settings, but that it need not look for Python on each node: an eighth of its time here."""
 HELPED = {
-    "ANSIBLE_PYTHON_INTERPRETER": "/usr/bin/python3",
+    **PLAIN,
     "ANSIBLE_PIPELINING": "1",
     "ANSIBLE_SSH_EXTRA_ARGS": "-o KexAlgorithms=curve25519-sha256",
 }
