@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from homelab_tui.domain.curves import Curve, NodeCurves, PortSeries
-from homelab_tui.domain.errors import CredentialsNeeded, SourceMissing, SourceTimeout
+from homelab_tui.domain.errors import (
+    CredentialsNeeded,
+    HostKeyChanged,
+    HostKeyUnknown,
+    SourceMissing,
+    SourceTimeout,
+)
 from homelab_tui.domain.jobs import CronJob, CronJobPast, Event, Job, JobId, JobPod, JobState, MetricsSnapshot
 from homelab_tui.domain.keys import (
     AccountKeys,
@@ -233,7 +239,9 @@ class FakeSsh:
     async def add_key(
         self, node: Node, key: PublicKey, *, password: Secret | None = None, before_write: BeforeWrite = no_matter
     ) -> KeyWrite:
-        """A line added."""
+        """A line added, behind a host key that is trusted."""
+        await (self.hold_host_key.wait() if self.hold_host_key else asyncio.sleep(0))
+        _demand_trust(_given(self.host_keys.get(node.name, TRUSTED)))
         self.calls.append(("add_key", node.name))
         self.before_write()
         write = self.writes.get(node.name, KeyWrite(True, "one line added", b"old\n", b"old\nnew\n"))
@@ -338,6 +346,13 @@ class FakeSsh:
 
     async def close(self) -> None:
         """Nothing to close."""
+
+
+def _demand_trust(shown: HostKey) -> None:
+    if shown.state in (HostKeyState.UNKNOWN, HostKeyState.NEW_TYPE):
+        raise HostKeyUnknown("it is not known yet", key_type=shown.key_type, fingerprint=shown.fingerprint)
+    if shown.state is not HostKeyState.TRUSTED:
+        raise HostKeyChanged("it is another one", key_type=shown.key_type, fingerprint=shown.fingerprint)
 
 
 def _given(value: T | Exception) -> T:

@@ -50,8 +50,7 @@ class KeySteps:
 
     async def meet(self, node: Node, fingerprint: str | None = None) -> Result | None:
         """Decide the host key before anything else is sent. None: it is trusted. Ends early when the program closes."""
-        stopped = failed(node, "stopped before anything was sent: the program is closing")
-        return await self.operations.unless_closing(self._meet(node, fingerprint), missed=stopped)
+        return await self.operations.unless_closing(self._meet(node, fingerprint), missed=stopped(node))
 
     async def _meet(self, node: Node, fingerprint: str | None) -> Result | None:
         try:
@@ -116,3 +115,8 @@ def changed_host_key(node: Node, host_key: HostKey) -> str:
 def failed(node: Node, detail: str) -> Result:
     """Nothing was changed, and why."""
     return Result(node.account, ok=False, changed=False, detail=detail)
+
+
+def stopped(node: Node) -> Result:
+    """Nothing was changed, for the program is closing."""
+    return failed(node, "stopped before anything was sent: the program is closing")

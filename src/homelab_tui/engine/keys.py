@@ -3,7 +3,15 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from homelab_tui.domain.errors import CredentialsNeeded, PasswordExpired, SourceError, SourceRefused, UsageError
+from homelab_tui.domain.errors import (
+    CredentialsNeeded,
+    HostKeyChanged,
+    HostKeyUnknown,
+    PasswordExpired,
+    SourceError,
+    SourceRefused,
+    UsageError,
+)
 from homelab_tui.domain.keys import (
     AccountKeys,
     CellState,
@@ -19,8 +27,8 @@ from homelab_tui.domain.operations import Plan, PlanStep, Result
 from homelab_tui.domain.secrets import Secret
 from homelab_tui.domain.state import LabState
 from homelab_tui.domain.values import Frozen, replace
-from homelab_tui.engine.key_steps import KeySteps, modes_offer
-from homelab_tui.engine.operations import Progress
+from homelab_tui.engine.key_steps import KeySteps, modes_offer, stopped
+from homelab_tui.engine.operations import Begun, Progress
 from homelab_tui.engine.pre_images import PreImage
 from homelab_tui.engine.store import entry, reading_of
 
@@ -130,8 +138,8 @@ class KeyActions:
     async def push(self, node: Node, key: PublicKey, answers: PushAnswers | None = None) -> Result:
         """Push one key to one account, and prove it. One dead node never stops another's push.
 
-        Only the write itself must finish: a program that closes before it has not begun, one that closes after it
-        leaves the proof out.
+        The host key decides before anything else is sent. Only the write itself must finish: a program that closes
+        before it has not begun, one that closes after it leaves the proof out.
         """
         decided = answers or PushAnswers()
 
@@ -139,13 +147,24 @@ class KeyActions:
             self._steps.demand_writable()
             self._closed.discard(node.account)
             self._expired.discard(node.account)
-            progress.stage("host key…")
-            refused = await self._steps.meet(node, decided.fingerprint)
-            if refused is not None:
-                return refused
+            if decided.fingerprint is not None:
+                progress.stage("host key…")
+                refused = await self._steps.meet(node, decided.fingerprint)
+                if refused is not None:
+                    return refused
             with self._steps.new_pre_image(node) as pre_image:
                 progress.stage("writing…")
-                write = await self._add(node, key, decided, pre_image, progress)
+                begun = Begun()
+                adding = self._add(node, key, decided, pre_image, progress, begun)
+                try:
+                    write = await self._operations.unless_closing(adding, missed=None, begun=begun)
+                except (HostKeyUnknown, HostKeyChanged):
+                    refused = await self._steps.meet(node)  # it has words for everything that is shown there
+                    if refused is None:
+                        raise
+                    return refused
+                if write is None:
+                    return stopped(node)
                 lost = pre_image.keep(write)
             progress.stage("proving by a fresh login…")
             proof = await self._steps.prove(node, key)
@@ -199,10 +218,20 @@ class KeyActions:
         return await self._operations.run("keys.trust", f"account:{node.account}", "asking again…", work)
 
     async def _add(
-        self, node: Node, key: PublicKey, decided: PushAnswers, pre_image: PreImage, progress: Progress
+        self,
+        node: Node,
+        key: PublicKey,
+        decided: PushAnswers,
+        pre_image: PreImage,
+        progress: Progress,
+        begun: Begun,
     ) -> KeyWrite:
+        def expect(write: KeyWrite) -> None:
+            begun.now()
+            pre_image.expect(write)
+
         try:
-            return await self._ssh.add_key(node, key, password=decided.password, before_write=pre_image.expect)
+            return await self._ssh.add_key(node, key, password=decided.password, before_write=expect)
         except PasswordExpired:
             if decided.password is None or decided.new_password is None:
                 self._expired.add(node.account)
@@ -210,6 +239,7 @@ class KeyActions:
         except CredentialsNeeded as error:
             raise self._refused(node, error, asked=decided.password is not None) from error
         progress.stage("changing the expired password…")
+        begun.now()
         try:
             await self._ssh.change_password(node, decided.password, decided.new_password)
         except SourceRefused:  # the old one, or the new one: both can be typed again
@@ -217,8 +247,7 @@ class KeyActions:
             raise
         progress.stage("writing…")
         try:
-            password, expect = decided.new_password, pre_image.expect
-            write = await self._ssh.add_key(node, key, password=password, before_write=expect)
+            write = await self._ssh.add_key(node, key, password=decided.new_password, before_write=expect)
         except SourceError as error:
             # Its kind stays: it tells whether the write may have arrived all the same.
             kind = SourceRefused if isinstance(error, SourceRefused) else type(error)

@@ -1,9 +1,11 @@
 """Running acts on the world: one at a time per target, seen on its row, logged, and finished when they must be."""
 
 import asyncio
+import contextlib
 import logging
+import threading
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import TypeVar
 
 from homelab_tui.domain.errors import ActionRefused, HomelabError
@@ -43,6 +45,58 @@ class Progress:
 Work = Callable[[Progress], Awaitable[Result]]
 
 
+class Begun:
+    """Whether an act has come so far that it must be finished. It is told in a thread, and asked in the loop's."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._begun = False
+        self._stopped = False
+
+    def now(self) -> None:
+        """From now on it must be finished. Raises ActionRefused where it was stopped already."""
+        with self._lock:
+            if self._stopped:
+                raise ActionRefused(_CLOSING)
+            self._begun = True
+
+    def stop(self) -> bool:
+        """From now on it may not begin. False where it has."""
+        with self._lock:
+            self._stopped = not self._begun
+            return self._stopped
+
+
+class Closing:
+    """Whether the program is closing, and what it ends thereby. For the event loop's thread."""
+
+    def __init__(self) -> None:
+        self._is_set = False
+        self._scopes: dict[asyncio.Timeout, Begun | None] = {}
+
+    def is_set(self) -> bool:
+        """Whether nothing is begun any more."""
+        return self._is_set
+
+    def set(self) -> None:
+        """Ends what need not be finished."""
+        if self._is_set:
+            return
+        self._is_set = True
+        for scope, begun in self._scopes.items():
+            if begun is None or begun.stop():
+                scope.reschedule(-1.0)
+
+    @contextlib.contextmanager
+    def ends(self, scope: asyncio.Timeout, begun: Begun | None) -> Iterator[None]:
+        """Until the block ends, closing ends this scope, unless what it does has begun."""
+        self._scopes[scope] = begun
+        try:
+            yield
+        finally:
+            del self._scopes[scope]
+
+
 class Operations:
     """Starts operations and keeps their rows in the state."""
 
@@ -63,7 +117,7 @@ class Operations:
         self._must_finish: set[str] = set()
         self._rows: dict[str, Operation] = {}
         """The newest operation of each target, the longest unchanged first."""
-        self.closing = asyncio.Event()
+        self.closing = Closing()
 
     async def run(
         self, kind: str, target: str, stage: str, work: Work, *, must_finish: bool = False, name: str | None = None
@@ -144,24 +198,23 @@ class Operations:
             return
         await self.unless_closing(self._sleep(seconds), missed=None)
 
-    async def unless_closing(self, work: Coroutine[object, object, T], *, missed: T) -> T:
+    async def unless_closing(self, work: Coroutine[object, object, T], *, missed: T, begun: "Begun | None" = None) -> T:
         """The result of `work`, or `missed` when the program closes before: then `work` is cancelled.
 
-        For the stages of a must-finish operation that need not finish.
+        For the stages of a must-finish operation that need not finish; with `begun`, those that need not before it.
         """
         if self.closing.is_set():
             work.close()
             return missed
-        task = asyncio.ensure_future(work)
-        closing = asyncio.ensure_future(self.closing.wait())
+        scope = asyncio.timeout(None)
         try:
-            await asyncio.wait((task, closing), return_when=asyncio.FIRST_COMPLETED)
-            return task.result() if task.done() else missed
-        finally:
-            closing.cancel()
-            if not task.done():
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+            async with scope:
+                with self.closing.ends(scope, begun):
+                    return await work
+        except Exception:
+            if scope.expired():
+                return missed
+            raise
 
     async def _carry_out(self, operation: Operation, called: str, work: Work) -> Result:
         def tell(text: str) -> None:

@@ -88,17 +88,18 @@ class PreImage:
         self._directory = directory
         self._part = directory / f".{uuid.uuid4().hex}.part"
         self._name = name
-        self._has_part = False
+        self._open_part: int | None = None
+        """The descriptor of the part that is to be filled next."""
         self._expected: dict[str, Path] = {}
         """Files on the node -> what is kept for a write that was sent and has not been told the end of."""
 
     def __enter__(self) -> "PreImage":
         try:
             try:
-                self._open()
+                self._open_part = self._open()
             except FileNotFoundError:
                 self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-                self._open()
+                self._open_part = self._open()
         except OSError as error:
             raise self._refusal(error) from error
         return self
@@ -107,8 +108,9 @@ class PreImage:
         # Where the link broke, or something broke here, the write may have arrived: then it can be undone.
         if error is None or (isinstance(error, HomelabError) and not isinstance(error, _MAY_HAVE_ARRIVED)):
             self._forget(*self._expected)
-        if self._has_part:
+        if self._open_part is not None:
             with contextlib.suppress(OSError):
+                os.close(self._open_part)
                 self._part.unlink()
 
     def expect(self, write: KeyWrite) -> None:
@@ -137,24 +139,27 @@ class PreImage:
         return None
 
     def _keep(self, write: KeyWrite) -> Path:
-        if not self._has_part:  # the second file, or the second try, of one operation
-            self._open()
-        with self._part.open("wb") as file:
-            file.write(write.before or b"")
-            file.flush()
-            os.fsync(file.fileno())
-        kept = self._part.rename(self._path(write))
-        self._has_part = False
-        return kept
+        # None: the second file, or the second try, of one operation.
+        part = self._open() if self._open_part is None else self._open_part
+        self._open_part = None
+        try:
+            with os.fdopen(part, "wb") as file:
+                file.write(write.before or b"")
+                file.flush()
+                os.fsync(part)
+            return self._part.rename(self._path(write))
+        except OSError:
+            with contextlib.suppress(OSError):
+                self._part.unlink()
+            raise
 
     def _path(self, write: KeyWrite) -> Path:
         left = "-" if write.after is None else hashlib.sha256(write.after).hexdigest()
         suffix = "" if write.before is not None else _NONE
         return self._directory / f"{self._name}~{_words(write.file)}~{left}{suffix}"
 
-    def _open(self) -> None:
-        os.close(os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        self._has_part = True
+    def _open(self) -> int:
+        return os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
 
     def _forget(self, *files: str) -> None:
         for path in [self._expected.pop(file) for file in files if file in self._expected]:
