@@ -13,11 +13,17 @@ GREETING = b"SSH-2.0-OpenSSH_9.2p1\r\n"
 
 
 class Counted(socket.socket):
-    """A socket that counts how often it is read."""
+    """A socket that counts how often it is read, and told to acknowledge."""
 
     def __init__(self, other: socket.socket) -> None:
         super().__init__(other.family, other.type, other.proto, other.detach())
         self.reads = 0
+        self.acknowledged = 0
+
+    def setsockopt(self, level: int, option: int, value: object, *more: object) -> None:
+        assert (level, option, value) == (socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        self.acknowledged += 1
+        super().setsockopt(level, option, 1)
 
     def recv(self, size: int, flags: int = 0, /) -> bytes:
         self.reads += 1
@@ -100,6 +106,24 @@ def test_what_comes_before_the_greeting_is_kept_however_it_is_read(
     while not heard.endswith(GREETING):
         heard += link.recv(size)
     assert link.said == "Not allowed at this time\r\n"
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_QUICKACK"), reason="only Linux acknowledges when it is told to")
+def test_what_nothing_is_sent_after_is_acknowledged_before_more_is_waited_for(turns: Turns) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        ours = Counted(socket.create_connection(listener.getsockname()))
+        theirs, _ = listener.accept()
+    with theirs, ours:
+        link = OverheardLink(ours)
+        acknowledged = []
+        for answers in (True, False, False, True, False):
+            theirs.sendall(b"heard")
+            assert link.recv(3) + link.recv(2) == b"heard"
+            acknowledged.append(ours.acknowledged)
+            if answers:
+                link.send(b"yes")
+        assert acknowledged == [0, 0, 1, 2, 2]
+    turns.leave()
 
 
 def is_taken(turns: Turns) -> bool:

@@ -198,7 +198,7 @@ class Operations:
             return
         await self.unless_closing(self._sleep(seconds), missed=None)
 
-    async def unless_closing(self, work: Coroutine[object, object, T], *, missed: T, begun: "Begun | None" = None) -> T:
+    async def unless_closing(self, work: Coroutine[object, object, T], *, missed: T, begun: Begun | None = None) -> T:
         """The result of `work`, or `missed` when the program closes before: then `work` is cancelled.
 
         For the stages of a must-finish operation that need not finish; with `begun`, those that need not before it.
