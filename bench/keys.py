@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import replace as replace_in
 from socket import create_server
 
 from bench._ansible import HELPED, PLAIN, fetched, push_s
@@ -25,6 +26,8 @@ from homelab_tui.sources.ssh import SshSource
 ROUNDS = 15
 COMMAND_ROUNDS = 3
 ANSIBLE_ROUNDS = 5
+ALONE = 20
+"""Nodes that are read and pushed to one after the other."""
 LAG_ROUNDS = 5
 """One push is some four hundred turns: of them four decide about a 99th percentile."""
 SAME_KEX = ("-o", "KexAlgorithms=curve25519-sha256")
@@ -42,6 +45,7 @@ def main() -> None:
             load = f"load {os.getloadavg()[0]:.0f} on {os.cpu_count()} cores at the start"
             print(f"   {NODES} nodes, {PARALLEL} at a time, one sshd; {load}")
             _compare_with_ssh(given)
+            asyncio.run(_one_after_the_other(given))
             _compare_with_ansible(given)
             asyncio.run(_lag(given))
             asyncio.run(_dead_node(given))
@@ -108,9 +112,33 @@ async def _in_turn(
                 await work()
 
 
+async def _one_after_the_other(given: House) -> None:
+    """What a single node takes: nobody waits for a core, only for what the other side says."""
+    times: dict[str, list[float]] = {"read": [], "push": [], "ssh's read": [], "ssh's push": []}
+    async with _lab(given) as lab:
+        for node in given.nodes[:ALONE]:
+            one = replace_in(given, nodes=(node,))
+            works: dict[str, Callable[[], Awaitable[object]]] = {
+                "read": lambda node=node: lab.read_account(node),  # type: ignore[misc]
+                "ssh's read": lambda one=one: asyncio.to_thread(_ssh_read, one, SAME_KEX),  # type: ignore[misc]
+                "push": lambda one=one: _push(lab, one),  # type: ignore[misc]
+                "ssh's push": lambda one=one: asyncio.to_thread(_ssh_push, one, SAME_KEX),  # type: ignore[misc]
+            }
+            for what, work in works.items():
+                given.forget_the_guest()
+                times[what].append(await _awaited(work()))
+    ms = {what: statistics.median(each) * 1000 for what, each in times.items()}
+    print(f"   {ALONE} nodes one after the other, medians")
+    for what in ("read", "push"):
+        yours = ms[f"ssh's {what}"]
+        print(f"      {what}: {ms[what]:.0f} ms; ssh, same kex, {yours:.0f} ms   ratio {ms[what] / yours:.2f}")
+
+
 async def _our_push_s(given: House) -> float:
+    """As the dashboard does it, which has read the matrix a moment ago; nobody is logged in any more."""
     async with _lab(given) as lab:
         await _read(lab)
+        await asyncio.to_thread(given.wait_until_left)
         return await _awaited(_push(lab, given))
 
 
@@ -139,7 +167,7 @@ async def _push(lab: Lab, given: House) -> None:
     key = await lab.keys.find(given.guest.path or "")
     results = await asyncio.gather(*(lab.keys.push(node, key) for node in given.nodes))
     failed = [result.detail for result in results if not (result.changed and result.proven)]
-    if failed or given.pushed() != NODES:
+    if failed or given.pushed() != len(given.nodes):
         raise Impossible(f"{len(failed)} pushes did not end well: {failed[:1]}")
 
 
@@ -147,7 +175,7 @@ def _ssh_read(given: House, options: tuple[str, ...]) -> None:
     """One login a node, and the files printed; no more is asked."""
     files = "cat .ssh/authorized_keys; cat .ssh/authorized_keys2 2>/dev/null; true"
     done = _xargs(given, ["ssh", *given.ssh_options(), *options, "{}", files])
-    if done.stdout.count("# the house") != NODES:
+    if done.stdout.count("# the house") != len(given.nodes):
         raise Impossible(f"ssh did not read every node: {done.stderr[:200]}")
 
 
@@ -158,7 +186,7 @@ def _ssh_push(given: House, options: tuple[str, ...]) -> None:
     guest = f"-o IdentityFile=none -i {shlex.quote(given.guest.private_path or '')}"
     line = f"{ssh} {{}} {shlex.quote(append)} <{shlex.quote(given.guest.path or '')} && {ssh} {guest} {{}} echo in"
     done = _xargs(given, ["sh", "-c", line])
-    if done.stdout.count("in\n") != NODES or given.pushed() != NODES:
+    if done.stdout.count("in\n") != len(given.nodes) or given.pushed() != len(given.nodes):
         raise Impossible(f"ssh did not reach every node: {done.stderr[:200]}")
 
 
