@@ -153,6 +153,8 @@ class FakeSsh:
         self.proven_as: list[str | None] = []
         """The account of each proof."""
         self.passwords: dict[str, None | Exception] = {}
+        self.closed_since_before: dict[str, CredentialsNeeded] = {}
+        """What a write is answered without a connection: it is remembered that no key opens the account."""
         self.proofs: dict[str, Proof | Exception] = {}
         self.trust_says: dict[str, HostKey | Exception] = {}
         self.my_keys: tuple[PublicKey, ...] | Exception = ()
@@ -240,6 +242,7 @@ class FakeSsh:
         self, node: Node, key: PublicKey, *, password: Secret | None = None, before_write: BeforeWrite = no_matter
     ) -> KeyWrite:
         """A line added, behind a host key that is trusted."""
+        _given(self.closed_since_before.get(node.name))
         await (self.hold_host_key.wait() if self.hold_host_key else asyncio.sleep(0))
         _demand_trust(_given(self.host_keys.get(node.name, TRUSTED)))
         self.calls.append(("add_key", node.name))
@@ -350,9 +353,9 @@ class FakeSsh:
 
 def _demand_trust(shown: HostKey) -> None:
     if shown.state in (HostKeyState.UNKNOWN, HostKeyState.NEW_TYPE):
-        raise HostKeyUnknown("it is not known yet", key_type=shown.key_type, fingerprint=shown.fingerprint)
+        raise HostKeyUnknown("it is not known yet", shown)
     if shown.state is not HostKeyState.TRUSTED:
-        raise HostKeyChanged("it is another one", key_type=shown.key_type, fingerprint=shown.fingerprint)
+        raise HostKeyChanged("it is another one", shown)
 
 
 def _given(value: T | Exception) -> T:

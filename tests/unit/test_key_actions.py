@@ -2,12 +2,14 @@
 
 import asyncio
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from homelab_tui.config.model import Config, SafetyConfig
 from homelab_tui.domain.errors import (
+    ActionRefused,
     CredentialsNeeded,
     HostKeyChanged,
     PasswordExpired,
@@ -19,6 +21,7 @@ from homelab_tui.domain.errors import (
 )
 from homelab_tui.domain.keys import (
     AccountKeys,
+    BeforeWrite,
     CellState,
     HostKey,
     HostKeyState,
@@ -152,11 +155,26 @@ async def test_a_wrong_fingerprint_sends_nothing(rig: Rig) -> None:
     assert rig.ssh.called("add_key") == []
 
 
-async def test_a_host_key_that_changes_between_the_look_and_the_write_stops_it(rig: Rig) -> None:
-    rig.ssh.writes["rpi01"] = HostKeyChanged("rpi01: HOST KEY CHANGED", key_type="ssh-ed25519", fingerprint="SHA256:x")
-    result = await rig.push()
+@pytest.mark.parametrize("trusted_before", [None, "SHA256:host"])
+async def test_a_host_key_that_has_changed_stops_the_write_in_words_that_need_no_second_look(
+    rig: Rig, trusted_before: str | None
+) -> None:
+    rig.ssh.writes["rpi01"] = HostKeyChanged("rpi01: THE HOST KEY …", CHANGED)
+    result = await rig.push(answers=PushAnswers(fingerprint=trusted_before))
     assert (result.ok, result.changed, result.target) == (False, False, "rpi01")
+    assert result.detail == changed_host_key(RPI01, CHANGED)
     assert rig.ssh.called("prove") == []
+    assert rig.pre_images == []
+
+
+@pytest.mark.parametrize("shown", [UNKNOWN, CHANGED])
+async def test_no_password_is_asked_for_behind_a_host_key_that_is_not_trusted(rig: Rig, shown: HostKey) -> None:
+    rig.ssh.closed_since_before["rpi01"] = CredentialsNeeded("no key opens it, as a moment ago", password_possible=True)
+    rig.ssh.host_keys["rpi01"] = shown
+    result = await rig.push()
+    assert shown.fingerprint in result.detail
+    assert "password" not in result.detail
+    assert not rig.lab.keys.wants_password(RPI01)
 
 
 def test_the_sentence_for_a_changed_host_key_names_both_keys_the_line_and_the_way_out() -> None:
@@ -265,6 +283,20 @@ async def test_a_write_that_may_have_arrived_can_be_undone_and_one_that_did_not_
     rig.ssh.writes["rpi01"] = error
     assert not (await rig.push()).ok
     assert len(rig.pre_images) == kept
+
+
+async def test_a_thread_that_was_given_up_keeps_nothing_and_sends_nothing_when_it_comes_late(rig: Rig) -> None:
+    late: list[Callable[[], None]] = []
+
+    async def add_key(_node: Node, _key: PublicKey, *, before_write: BeforeWrite, **_more: object) -> KeyWrite:
+        late.append(lambda: before_write(SENT))
+        raise SourceTimeout("rpi01: gave up after 8 s")
+
+    rig.ssh.add_key = add_key  # type: ignore[method-assign, assignment]
+    assert "gave up" in (await rig.push()).detail
+    with pytest.raises(ActionRefused, match="nothing was sent"):
+        await asyncio.to_thread(late[0])
+    assert rig.pre_images == []
 
 
 async def test_an_attempt_that_lost_a_race_is_not_what_would_be_undone(rig: Rig) -> None:

@@ -10,7 +10,7 @@ from homelab_tui.domain.errors import ActionRefused, SourceTimeout
 from homelab_tui.domain.operations import Operation, OperationState, Result
 from homelab_tui.domain.state import LabState
 from homelab_tui.engine.activity import ActivityLog
-from homelab_tui.engine.operations import FINISH_S, Operations, Progress
+from homelab_tui.engine.operations import FINISH_S, Begun, Operations, Progress
 from homelab_tui.engine.store import Store
 from tests.fakes import FakeClock
 from tests.labs import until
@@ -238,6 +238,28 @@ async def test_a_stage_that_need_not_finish_is_missed_when_the_program_closes(ri
     rig.operations.closing.set()
     assert await waiting == "missed"
     assert await rig.operations.unless_closing(slow(), missed="missed") == "missed"
+
+
+@pytest.mark.parametrize("begins", ["before it closes", "after it has closed", "never"])
+async def test_what_must_finish_once_it_has_begun_begins_or_is_stopped_and_never_both(rig: Rig, begins: str) -> None:
+    begun = Begun()
+
+    async def write() -> str:
+        if begins == "before it closes":
+            await asyncio.to_thread(begun.now)
+        rig.begun.set()
+        await rig.gate.wait()
+        return "written"
+
+    waiting = asyncio.create_task(rig.operations.unless_closing(write(), missed="missed", begun=begun))
+    await rig.begun.wait()
+    rig.operations.closing.set()
+    rig.operations.closing.set()  # as whoever is asked twice to close does
+    if begins == "after it has closed":
+        with pytest.raises(ActionRefused, match="closing"):
+            await asyncio.to_thread(begun.now)
+    rig.gate.set()
+    assert await waiting == ("written" if begins == "before it closes" else "missed")
 
 
 async def test_a_stage_that_need_not_finish_gives_its_result_and_its_errors(rig: Rig) -> None:

@@ -171,7 +171,7 @@ async def test_an_unknown_host_key_stops_everything_before_a_password_is_sent(
     for act in ACTS.values():
         with pytest.raises(HostKeyUnknown) as caught:
             await act(source, node, laptop)
-        assert caught.value.fingerprint == shown.fingerprint
+        assert caught.value.shown.fingerprint == shown.fingerprint
     with pytest.raises(HostKeyUnknown):
         await source.add_key(node, laptop, password=Secret(lab.passwords["nuc03"]))
     trusted = await source.trust(node, shown.fingerprint)

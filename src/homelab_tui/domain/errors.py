@@ -5,6 +5,10 @@ library. A message says what happened, to what, and what next. None of them ever
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from homelab_tui.domain.keys import HostKey
 
 
 class HomelabError(Exception):
@@ -84,24 +88,19 @@ class SourceConflict(SourceError):
 class HostKeyUnknown(SourceRefused):
     """The server's host key is in no known_hosts file: a person has to decide, and nothing secret was sent."""
 
-    def __init__(self, message: str, *, key_type: str, fingerprint: str, new_type: bool = False) -> None:
+    def __init__(self, message: str, shown: "HostKey") -> None:
         super().__init__(message)
-        self.key_type = key_type
-        self.fingerprint = fingerprint
-        """`SHA256:…` of the offered key."""
-        self.new_type = new_type
-        """True when the host is known by a key of another type."""
+        self.shown = shown
+        """What the server shows, as it was judged."""
 
 
 class HostKeyChanged(SourceRefused):
     """The server shows another host key than the known one, or a revoked one: a hard stop."""
 
-    def __init__(self, message: str, *, key_type: str, fingerprint: str, revoked: bool = False) -> None:
+    def __init__(self, message: str, shown: "HostKey") -> None:
         super().__init__(message)
-        self.key_type = key_type
-        self.fingerprint = fingerprint
-        self.revoked = revoked
-        """True for a key that is marked `@revoked`."""
+        self.shown = shown
+        """What the server shows, as it was judged."""
 
 
 class CredentialsNeeded(SourceRefused):

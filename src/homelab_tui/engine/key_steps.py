@@ -59,13 +59,7 @@ class KeySteps:
                 host_key = await self.ssh.trust(node, fingerprint)
         except SourceError as error:
             return failed(node, str(error))
-        if host_key.state is HostKeyState.TRUSTED:
-            return None
-        if host_key.state in (HostKeyState.CHANGED, HostKeyState.REVOKED):
-            return failed(node, changed_host_key(node, host_key))
-        return failed(
-            node, f"its host key is not known yet: {host_key.key_type} {host_key.fingerprint}; trust it first"
-        )
+        return None if host_key.state is HostKeyState.TRUSTED else untrusted(node, host_key)
 
     async def prove(self, node: Node, key: PublicKey) -> Proof:
         """A fresh login with one key. A line is written by now: whatever goes wrong here must not hide that."""
@@ -110,6 +104,13 @@ def changed_host_key(node: Node, host_key: HostKey) -> str:
         f"{host_key.known_at or 'known_hosts'} says {host_key.known_fingerprint}. Nothing was sent. "
         f"If you reinstalled it, run: {host_key.removal_command}"
     )
+
+
+def untrusted(node: Node, shown: HostKey) -> Result:
+    """Nothing was sent, because of the host key that is shown there."""
+    if shown.state in (HostKeyState.CHANGED, HostKeyState.REVOKED):
+        return failed(node, changed_host_key(node, shown))
+    return failed(node, f"its host key is not known yet: {shown.key_type} {shown.fingerprint}; trust it first")
 
 
 def failed(node: Node, detail: str) -> Result:

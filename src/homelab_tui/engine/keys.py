@@ -27,7 +27,7 @@ from homelab_tui.domain.operations import Plan, PlanStep, Result
 from homelab_tui.domain.secrets import Secret
 from homelab_tui.domain.state import LabState
 from homelab_tui.domain.values import Frozen, replace
-from homelab_tui.engine.key_steps import KeySteps, modes_offer, stopped
+from homelab_tui.engine.key_steps import KeySteps, modes_offer, stopped, untrusted
 from homelab_tui.engine.operations import Begun, Progress
 from homelab_tui.engine.pre_images import PreImage
 from homelab_tui.engine.store import entry, reading_of
@@ -158,11 +158,8 @@ class KeyActions:
                 adding = self._add(node, key, decided, pre_image, progress, begun)
                 try:
                     write = await self._operations.unless_closing(adding, missed=None, begun=begun)
-                except (HostKeyUnknown, HostKeyChanged):
-                    refused = await self._steps.meet(node)  # it has words for everything that is shown there
-                    if refused is None:
-                        raise
-                    return refused
+                except (HostKeyUnknown, HostKeyChanged) as error:
+                    return untrusted(node, error.shown)
                 if write is None:
                     return stopped(node)
                 lost = pre_image.keep(write)
@@ -237,6 +234,10 @@ class KeyActions:
                 self._expired.add(node.account)
                 raise
         except CredentialsNeeded as error:
+            # It may be known from a moment ago that no key opens it; a password is asked for behind a known host only.
+            refused = await self._steps.meet(node) if decided.password is None else None
+            if refused is not None:
+                raise SourceRefused(refused.detail) from error
             raise self._refused(node, error, asked=decided.password is not None) from error
         progress.stage("changing the expired password…")
         begun.now()

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+import threading
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -88,43 +89,40 @@ class PreImage:
         self._directory = directory
         self._part = directory / f".{uuid.uuid4().hex}.part"
         self._name = name
-        self._open_part: int | None = None
-        """The descriptor of the part that is to be filled next."""
+        self._has_part = False
         self._expected: dict[str, Path] = {}
         """Files on the node -> what is kept for a write that was sent and has not been told the end of."""
+        self._lock = threading.Lock()
+        self._is_over = False
 
     def __enter__(self) -> "PreImage":
         try:
             try:
-                self._open_part = self._open()
+                self._open()
             except FileNotFoundError:
                 self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-                self._open_part = self._open()
+                self._open()
         except OSError as error:
             raise self._refusal(error) from error
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        with self._lock:
+            self._is_over = True
         # Where the link broke, or something broke here, the write may have arrived: then it can be undone.
         if error is None or (isinstance(error, HomelabError) and not isinstance(error, _MAY_HAVE_ARRIVED)):
-            self._forget(*self._expected)
-        if self._open_part is not None:
-            with contextlib.suppress(OSError):
-                os.close(self._open_part)
-                self._part.unlink()
+            for path in self._expected.values():
+                _unlink(path)
+        if self._has_part:
+            _unlink(self._part)
 
     def expect(self, write: KeyWrite) -> None:
         """Keep the bytes before a write that is about to be sent. Raises ActionRefused when that fails: do not send it.
 
-        It does not wait for anything, and may be called from any thread.
+        It does not wait for anything, and may be called from any thread: one that was given up may come late.
         """
-        try:
-            path = self._keep(write)
-        except OSError as error:
-            raise self._refusal(error) from error
-        if self._expected.get(write.file) != path:
-            self._forget(write.file)  # an attempt that lost the race against somebody else
-        self._expected[write.file] = path
+        if self._is_over or not self._expects(write):
+            raise ActionRefused("nothing was sent: it took too long, and was given up")
 
     def keep(self, *writes: KeyWrite) -> str | None:
         """Keep the bytes before each write that changed something; a sentence when that failed: the write is done."""
@@ -138,38 +136,51 @@ class PreImage:
             return f"what was there before could not be kept for undo ({error.strerror})"
         return None
 
-    def _keep(self, write: KeyWrite) -> Path:
-        # None: the second file, or the second try, of one operation.
-        part = self._open() if self._open_part is None else self._open_part
-        self._open_part = None
+    def _expects(self, write: KeyWrite) -> bool:
+        """Keeps the bytes before a write; False, and nothing kept, where this was left meanwhile."""
         try:
-            with os.fdopen(part, "wb") as file:
-                file.write(write.before or b"")
-                file.flush()
-                os.fsync(part)
-            return self._part.rename(self._path(write))
-        except OSError:
-            with contextlib.suppress(OSError):
-                self._part.unlink()
-            raise
+            path = self._keep(write)
+        except OSError as error:
+            raise self._refusal(error) from error
+        with self._lock:
+            is_over, earlier = self._is_over, self._expected.get(write.file)
+            if not is_over:
+                self._expected[write.file] = path
+        if is_over:
+            _unlink(path)
+        elif earlier is not None and earlier != path:
+            _unlink(earlier)  # of an attempt that lost the race against somebody else
+        return not is_over
+
+    def _keep(self, write: KeyWrite) -> Path:
+        if not self._has_part:  # the second file, or the second try, of one operation
+            self._open()
+        with self._part.open("wb") as file:
+            file.write(write.before or b"")
+            file.flush()
+            os.fsync(file.fileno())
+        kept = self._part.rename(self._path(write))
+        self._has_part = False
+        return kept
 
     def _path(self, write: KeyWrite) -> Path:
         left = "-" if write.after is None else hashlib.sha256(write.after).hexdigest()
         suffix = "" if write.before is not None else _NONE
         return self._directory / f"{self._name}~{_words(write.file)}~{left}{suffix}"
 
-    def _open(self) -> int:
-        return os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-
-    def _forget(self, *files: str) -> None:
-        for path in [self._expected.pop(file) for file in files if file in self._expected]:
-            with contextlib.suppress(OSError):
-                path.unlink()
+    def _open(self) -> None:
+        os.close(os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        self._has_part = True
 
     def _refusal(self, error: OSError) -> ActionRefused:
         return ActionRefused(
             f"nothing was sent: what was there before could not be kept in {self._directory} ({error.strerror})"
         )
+
+
+def _unlink(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 def _words(*words: str) -> str:

@@ -4,15 +4,18 @@ paramiko runs in threads of our own (`ssh_threads`); the stages of a connection 
 and `ssh_commands`; what is run on a node is in `ssh_scripts` and `probe`.
 """
 
+import contextlib
 import secrets
 import socket
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from homelab_tui.config.model import KeysConfig, SshConfig
 from homelab_tui.domain.errors import (
     CredentialsNeeded,
+    HostKeyChanged,
+    HostKeyUnknown,
     SourceConflict,
     SourceError,
     SourceGarbled,
@@ -230,7 +233,8 @@ class SshSource(Administers):
             if attempts.last is None:
                 raise
         # Idempotent: if the line arrived, this finds it; if it did not, this is the second and last try.
-        again = await self._sessions.with_session(node, body, password=password, commands=commands)
+        with _may_have_arrived(node):
+            again = await self._sessions.with_session(node, body, password=password, commands=commands)
         return attempts.judge(again)
 
     async def change_password(self, node: Node, old: Secret, new: Secret) -> None:
@@ -278,7 +282,8 @@ class SshSource(Administers):
         except (SourceTimeout, SourceUnreachable, SourceGarbled):
             if removals.pending is None and not removals.done:
                 raise
-        return await self._sessions.with_session(node, body, only=only, commands=6)
+        with _may_have_arrived(node):
+            return await self._sessions.with_session(node, body, only=only, commands=6)
 
     async def restore_file(self, node: Node, file: str, left_sha256: str, before: bytes | None) -> KeyWrite:
         """Puts an authorized_keys file back as it was before a write, if it still is what that write left.
@@ -363,6 +368,17 @@ class SshSource(Administers):
         if faults:
             return f"sshd refused the key: {'; '.join(faults)}"
         return "sshd refused the key: it may read another file, or bar the account (its log says why)"
+
+
+@contextlib.contextmanager
+def _may_have_arrived(node: Node) -> Iterator[None]:
+    """For a second look after a link that broke: where there is no way in any more, it is still open what was done."""
+    try:
+        yield
+    except (HostKeyUnknown, HostKeyChanged, CredentialsNeeded) as error:
+        raise SourceUnreachable(
+            f"{node.name}: the link broke before the answer came, so it may have been written; then: {error}"
+        ) from error
 
 
 def _run_marker(session: Session) -> Proof:

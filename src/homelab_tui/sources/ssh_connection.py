@@ -69,18 +69,14 @@ class Arrival:
             known = "is known by a key of another type only" if is_new_type else "is in no known_hosts file"
             raise HostKeyUnknown(
                 f"{self.where}: {key.host} {known}; it shows {shown}. Compare it on the console, then trust it",
-                key_type=key.key_type,
-                fingerprint=key.fingerprint,
-                new_type=is_new_type,
+                key,
             )
         is_revoked = key.state is HostKeyState.REVOKED
         what = f"is marked @revoked in {key.known_at}" if is_revoked else f"is not the one in {key.known_at}"
         cure = "" if is_revoked else f"; if it was reinstalled: {key.removal_command}"
         raise HostKeyChanged(
             f"{self.where}: THE HOST KEY {shown} {what}. Nothing was sent{cure}",
-            key_type=key.key_type,
-            fingerprint=key.fingerprint,
-            revoked=is_revoked,
+            key,
         )
 
 

@@ -1,6 +1,7 @@
 """What paramiko reads and writes on: it hears sshd's reason for hanging up, reads whole packets, and computes only when
 it is its turn."""
 
+import contextlib
 import socket
 from collections.abc import Callable
 
@@ -83,4 +84,9 @@ def _acknowledgement(link: socket.socket | Tunnel) -> Callable[[], object]:
     """What acknowledges at once all that has come. On Linux, and over TCP; elsewhere it is put off as ever."""
     if isinstance(link, Tunnel) or link.family not in _TCP or not hasattr(socket, "TCP_QUICKACK"):
         return lambda: None
-    return lambda: link.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+
+    def acknowledge() -> None:
+        with contextlib.suppress(OSError):  # what is wrong with the link is for the next reading to say
+            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+
+    return acknowledge
