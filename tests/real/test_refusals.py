@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from homelab_tui.config.model import KeysConfig
+from homelab_tui.config.model import Config, KeysConfig
 from homelab_tui.domain.errors import CredentialsNeeded, SourceError, SourceUnreachable
 from homelab_tui.domain.keys import PublicKey
 from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.secrets import Secret
+from homelab_tui.engine.lab import Lab
+from homelab_tui.engine.wires import Sources
 from homelab_tui.sources.ssh import SshSource
 from tests.keygen import key_text
 from tests.listeners import serving
@@ -56,6 +58,25 @@ async def test_readings_of_a_closed_account_and_the_push_that_opens_it_are_refus
         assert (await source.add_key(node, key, password=PASSWORD)).changed
         assert (await source.read_account(node)).account == account.user  # at once: it is open now
         assert failures(server) == 2  # the key was offered before the password, on the same connection
+
+
+@needs_root
+async def test_no_password_is_asked_for_when_the_host_key_of_a_closed_account_has_changed(tmp_path: Path) -> None:
+    """That no key opens it is remembered; that the server is another one since then must be seen all the same."""
+    with closed_account(tmp_path) as (server, account, _, key):
+        node = server.node(account)
+        known = server.known_hosts()
+        lab = Lab(Config(nodes=(node,)), Sources(server.source(known, keys=(key,), admin=False)), tmp_path / "state")
+        try:
+            assert "a password would do" in (await lab.keys.push(node, key)).detail
+            assert lab.keys.wants_password(node)
+            known.write_text(f"[127.0.0.1]:{server.port} {key_text(make_key(tmp_path, 'another').blob)}\n")
+            result = await lab.keys.push(node, key)
+            assert "HOST KEY CHANGED" in result.detail
+            assert server.host_keys[0].fingerprint in result.detail
+            assert not lab.keys.wants_password(node)
+        finally:
+            await lab.close()
 
 
 async def refused_and_then_opened(server: Sshd, account: Account, source: SshSource, key: PublicKey) -> Node:
