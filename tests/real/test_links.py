@@ -13,13 +13,13 @@ import pytest
 
 from homelab_tui.config.model import KeysConfig
 from homelab_tui.domain.errors import SourceError, SourceGarbled, SourceTimeout, SourceUnreachable
-from homelab_tui.domain.keys import PublicKey
+from homelab_tui.domain.keys import KeyWrite, PublicKey
 from homelab_tui.domain.nodes import Node
 from homelab_tui.domain.values import replace
 from homelab_tui.sources.ssh import SshSource
 from tests.keygen import key_text
 from tests.real.links import Link, running
-from tests.real.sshd import Account, Sshd, running_sshd, throw_away_account
+from tests.real.sshd import Account, Sshd, make_key, running_sshd, throw_away_account
 
 # Large enough that the write itself is far more than everything said before it.
 BIG = b"".join(b"# line %06d of a long file that was here before\n" % number for number in range(4000))
@@ -80,6 +80,25 @@ async def test_a_link_that_is_cut_once_is_looked_at_again_and_the_key_is_there(
     assert write.changed
     assert account.keys_file.read_bytes() == BIG + f"{key_text(key.blob)} mine@test\n".encode()
     assert await until_gone(account) == []
+
+
+async def test_a_link_that_is_cut_and_then_leads_to_another_server_leaves_it_open_what_was_written(
+    server: Sshd, account: Account, key: PublicKey, tmp_path: Path
+) -> None:
+    """Nothing is sent to that one; but "nothing was sent" would be a lie, and would cost the bytes of before."""
+    account.write(".ssh/authorized_keys", BIG)
+    another = key_text(make_key(tmp_path, "another").blob)
+    with running(Link(server.port, cut_after_bytes=BEFORE_THE_WRITE + len(BIG) // 2, most_connections_cut=1)) as link:
+        source, node = through(link, server, account, tmp_path)
+
+        def meanwhile(_write: KeyWrite) -> None:
+            (tmp_path / "link_known_hosts").write_text(f"[127.0.0.1]:{link.port} {another}\n")
+
+        with pytest.raises(
+            SourceUnreachable, match=r"it may have been written; then: .*THE HOST KEY .* is not the one"
+        ):
+            await source.add_key(node, key, before_write=meanwhile)
+    assert account.keys_file.read_bytes() == BIG
 
 
 async def test_an_answer_that_never_came_back_is_no_second_line_and_no_lie(
