@@ -10,7 +10,7 @@ import sys
 import termios
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -26,13 +26,14 @@ MODES = {"mouse": b"\x1b[?1000", "paste in brackets": b"\x1b[?2004", "focus repo
 class Process:
     """The dashboard in a pseudo-terminal of its own."""
 
-    def __init__(self, config: Path, state: Path) -> None:
+    def __init__(self, config: Path, state: Path, *leader: str) -> None:
+        """`leader`: what starts it in its place, and is told instead of it."""
         self.master, slave = pty.openpty()
         self.modes_before = termios.tcgetattr(slave)
         self.name = os.ttyname(slave)
         env = {**os.environ, "XDG_STATE_HOME": str(state), "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40"}
         # A session of its own, led by the dashboard: the kernel tells it when its terminal is closed.
-        command = ["setsid", "--ctty", sys.executable, "-m", "homelab_tui", "--config", str(config)]
+        command = ["setsid", "--ctty", *leader, sys.executable, "-m", "homelab_tui", "--config", str(config)]
         self.process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=env)
         os.close(slave)
         self.seen = b""
@@ -86,8 +87,8 @@ class Process:
 
     def close(self) -> None:
         """End it, whatever state it is in."""
-        if self.process.poll() is None:
-            self.process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)  # it leads a session, and with it a group of its own
         self.process.wait()
         if self.master >= 0:
             os.close(self.master)
@@ -160,6 +161,20 @@ async def test_a_closed_terminal_ends_it(dashboard: Process) -> None:
     await in_thread_until(dashboard, b"nuc01")
     dashboard.close_terminal()
     assert await asyncio.to_thread(dashboard.process.wait, 10) == 128 + signal.SIGHUP
+
+
+async def test_a_closed_terminal_ends_it_though_whoever_started_it_keeps_that_to_itself(
+    lab: DemoLab, tmp_path: Path
+) -> None:
+    """As `make` does: it is the session's leader, hears of it, and waits for what it has started."""
+    keeps_it = ("sh", "-c", 'trap : HUP; "$@"; exit $?', "sh")
+    dashboard = Process(lab.write_config(tmp_path / "config.toml"), tmp_path / "state", *keeps_it)
+    try:
+        await in_thread_until(dashboard, b"nuc01")
+        dashboard.close_terminal()
+        assert await asyncio.to_thread(dashboard.process.wait, 10) == 128 + signal.SIGHUP
+    finally:
+        dashboard.close()
 
 
 async def test_a_closed_terminal_leaves_no_port_switched_off(lab: DemoLab, dashboard: Process) -> None:

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import select
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, ClassVar
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from homelab_tui.ui.main_screen import MainScreen
 
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+_TERMINAL_S = 1.0
+"""How often it is looked whether the terminal is still there."""
 
 
 class HomelabApp(App[int]):
@@ -74,6 +78,8 @@ class HomelabApp(App[int]):
             self.theme = str(self.config.ui.theme)
         self.set_keymap(dict(self.config.ui.keymap))
         self._listen_to_signals()
+        if not self.is_headless:
+            self._watch_terminal()
         self.push_screen(StartScreen(self.config.ui.keymap))
         self.call_after_refresh(self._begin)
 
@@ -160,6 +166,20 @@ class HomelabApp(App[int]):
         loop = asyncio.get_running_loop()
         for number in _SIGNALS:
             loop.add_signal_handler(number, self._leave_on, number)
+
+    def _watch_terminal(self) -> None:
+        """A terminal that is gone ends the program as SIGHUP does. The kernel sends that to the session's leader alone,
+        and `make` or a script keeps it to itself: Textual would then read from nothing, for ever, as fast as it can."""
+        if sys.__stdin__ is None or not sys.__stdin__.isatty():
+            return
+        terminal = select.poll()
+        terminal.register(sys.__stdin__.fileno(), 0)
+
+        def look() -> None:
+            if not self.leaving and any(mask & select.POLLHUP for _, mask in terminal.poll(0)):
+                self._leave_on(signal.SIGHUP)
+
+        self.set_interval(_TERMINAL_S, look)
 
     def _leave_on(self, number: signal.Signals) -> None:
         self._leave(128 + number)
