@@ -28,8 +28,8 @@ class OverheardLink:
     def __init__(self, link: socket.socket | Tunnel) -> None:
         self._link = link
         self._acknowledge = _acknowledgement(link)
-        self._owes_nothing = True
-        """Whether something was sent since the last bytes came: what they are acknowledged by."""
+        self._is_acknowledged = True
+        """Whether something was sent since the last bytes came: they are acknowledged along with it."""
         self._ahead = b""
         self._used = 0
         """How much of `_ahead` has been handed out."""
@@ -49,7 +49,7 @@ class OverheardLink:
 
     def send(self, data: bytes) -> int:
         """As a socket's."""
-        self._owes_nothing = True
+        self._is_acknowledged = True
         return self._link.send(data)
 
     def recv(self, size: int) -> bytes:
@@ -63,10 +63,11 @@ class OverheardLink:
 
     def _read_ahead(self) -> None:
         TURNS.leave()
-        if not self._owes_nothing:
+        if not self._is_acknowledged:
             self._acknowledge()
+            self._is_acknowledged = True
         data = self._link.recv(_CHUNK_BYTES)
-        self._owes_nothing = False
+        self._is_acknowledged = False
         if data:
             TURNS.take()
         if not self._is_greeted:
